@@ -1,0 +1,83 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"github.com/feedgate/feedgate/feedengine"
+)
+
+// Store is the whole contract. storage/postgres and storage/sqlite implement
+// it, storage/storagetest holds them to it. Its users declare the few methods
+// of it that they need.
+//
+// Every error wraps one of feedengine's store errors (ErrFenced,
+// ErrUnknownOutcome, ErrUnavailable, ErrRefused, ErrNotFound) or the context's.
+// All methods may be called from many goroutines, Append from one at a time.
+type Store interface {
+	Log
+	Views
+	Reads
+	// Ping reports whether the store can be reached and written to now.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Log is what a log writer needs.
+type Log interface {
+	// Shards is the number of shards that the database was set up with.
+	Shards() int
+
+	// Claim raises the epoch of the shards, in one transaction and in shard
+	// order, and returns their heads, in the order of shards. An Append under
+	// an older epoch is refused from then on; one that was committing has been
+	// waited for, so the heads are final.
+	Claim(ctx context.Context, node string, shards []feedengine.ShardID) ([]feedengine.Head, error)
+
+	// Append commits the writes, all or nothing, in one round trip, if every
+	// fence still holds. Events carry their Seq, Epoch and ID; the store writes
+	// the log rows, the keys, and the rows that the events mean for posts and
+	// follows. Marks merge by maximum. At nil the commit is on disk.
+	Append(ctx context.Context, fences []feedengine.Fence, writes []feedengine.Write) error
+
+	// Keys looks up idempotency keys. The answer has an element for each asked,
+	// nil where the key has not been used in the last 24 hours.
+	Keys(ctx context.Context, ask []feedengine.Key) ([]*feedengine.Key, error)
+
+	// ReadLog returns at most limit events of the shard's log with a Seq above
+	// after, in order. Fewer than there should be means that they were trimmed.
+	ReadLog(ctx context.Context, shard feedengine.ShardID, after uint64, limit int) ([]*feedengine.Event, error)
+
+	// Trim deletes one bounded piece of log rows and keys older than before and
+	// returns how many rows; 0 means that none are left. A shard's last log row
+	// stays.
+	Trim(ctx context.Context, before time.Time) (int, error)
+}
+
+// Views is what a loader needs.
+type Views interface {
+	// Load reads what the users' views are built from, in one read-only
+	// snapshot with the heads of all logs. keep is how many unread ids to
+	// return of each counter. It costs at most four statements whatever the
+	// number of users.
+	Load(ctx context.Context, users []feedengine.LoadUser, keep int) (*feedengine.Snapshot, error)
+
+	// Followed returns those of the authors that the user follows, in order of
+	// author, and how many the user follows in all.
+	Followed(ctx context.Context, user string, authors []string) (edges []feedengine.Edge, total int, err error)
+
+	// Post returns a post that has not been deleted, or ErrNotFound.
+	Post(ctx context.Context, id feedengine.ID) (*feedengine.Post, error)
+}
+
+// Reads is what a view cannot answer.
+type Reads interface {
+	// Feed returns the posts of the user and of those the user follows with an
+	// id below before (0: the newest), newest first, at most limit.
+	Feed(ctx context.Context, user string, before feedengine.ID, limit int) (*feedengine.Page, error)
+
+	// Following and Followers list users in ascending order, those after the
+	// user named by after ("" : from the start), at most limit.
+	Following(ctx context.Context, user, after string, limit int) ([]string, error)
+	Followers(ctx context.Context, user, after string, limit int) ([]string, error)
+}
