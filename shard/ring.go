@@ -1,0 +1,149 @@
+package shard
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/feedgate/feedgate/feedengine"
+)
+
+// ErrPassed says that the ring no longer holds the position that was asked for.
+// Its reader has to go to storage.
+var ErrPassed = errors.New("ring: position has been overwritten")
+
+// Ring is a node's bounded memory of the recent events of all logs, in the
+// order in which the node learned of them. Positions count events from 0; each
+// reader keeps its own.
+//
+// Append is serialised by mu. Read takes no lock: a reader, however slow, holds
+// up nobody, and is told with ErrPassed that it came too late.
+type Ring struct {
+	// Set at construction.
+	slots []atomic.Pointer[feedengine.Event]
+	mask  uint64
+
+	// What may be read is [floor, head). Append raises floor before it
+	// overwrites and head after it has written, so whoever read an overwritten
+	// slot sees the raised floor afterwards.
+	floor atomic.Uint64
+	head  atomic.Uint64
+
+	wakers atomic.Pointer[[]chan<- struct{}] // replaced, never changed
+
+	mu    sync.Mutex
+	heads []feedengine.Head // by ShardID; guarded by mu, as is all appending
+}
+
+// NewRing makes a ring for capacity events, a power of two, of so many logs.
+func NewRing(capacity, shards int) *Ring {
+	if capacity <= 0 || capacity&(capacity-1) != 0 {
+		panic(fmt.Sprintf("shard: ring capacity %d is no power of two", capacity))
+	}
+	r := &Ring{
+		slots: make([]atomic.Pointer[feedengine.Event], capacity),
+		mask:  uint64(capacity - 1),
+		heads: make([]feedengine.Head, shards),
+	}
+	r.wakers.Store(&[]chan<- struct{}{})
+	return r
+}
+
+// SetHeads says where the logs stand, by ShardID, before anything is appended:
+// what a claim returned.
+func (r *Ring) SetHeads(heads []feedengine.Head) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	copy(r.heads, heads)
+}
+
+// Append adds events, which from now on are shared and immutable, and wakes
+// the subscribers. Events that a log's head has passed already are left out. A
+// gap in a log is a defect of the caller that would silently falsify counters:
+// Append panics.
+func (r *Ring) Append(events []*feedengine.Event) {
+	r.mu.Lock()
+	for len(events) > 0 {
+		piece := events[:min(len(events), len(r.slots))]
+		events = events[len(piece):]
+		r.appendPiece(piece)
+	}
+	r.mu.Unlock()
+
+	for _, wake := range *r.wakers.Load() {
+		select {
+		case wake <- struct{}{}:
+		default: // it has not taken the last one yet, and will see these events too
+		}
+	}
+}
+
+// appendPiece adds at most a ringful.
+func (r *Ring) appendPiece(events []*feedengine.Event) {
+	at := r.head.Load()
+	if end := at + uint64(len(events)); end > uint64(len(r.slots)) {
+		r.floor.Store(end - uint64(len(r.slots)))
+	}
+	for _, e := range events {
+		h := &r.heads[e.Shard]
+		if e.Seq <= h.Seq {
+			continue
+		}
+		if e.Seq != h.Seq+1 {
+			panic(fmt.Sprintf("shard: ring: log %d continues at %d after %d", e.Shard, e.Seq, h.Seq))
+		}
+		if e.Epoch != h.Epoch {
+			h.Epoch, h.First = e.Epoch, e.Seq
+		}
+		h.Seq, h.ID = e.Seq, e.ID
+		r.slots[at&r.mask].Store(e)
+		at++
+	}
+	r.head.Store(at)
+}
+
+// Head is the position after the newest event.
+func (r *Ring) Head() uint64 { return r.head.Load() }
+
+// Read copies the events from position from on into buf and says how many; 0
+// at the head. At ErrPassed, what stands in buf is worthless.
+func (r *Ring) Read(from uint64, buf []*feedengine.Event) (n int, err error) {
+	if head := r.head.Load(); from < head {
+		n = int(min(head-from, uint64(len(buf)), uint64(len(r.slots))))
+	}
+	for i := range n {
+		buf[i] = r.slots[(from+uint64(i))&r.mask].Load()
+	}
+	if from < r.floor.Load() {
+		return 0, ErrPassed
+	}
+	return n, nil
+}
+
+// Heads returns the heads of all logs, by ShardID, and the position at which
+// they are exactly that: the events before at are at or below them, the events
+// from at on are above. The slice is the caller's.
+func (r *Ring) Heads() (heads []feedengine.Head, at uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.heads), r.head.Load()
+}
+
+// Subscribe has wake, of capacity 1, sent to after each Append unless it is
+// full. One token may stand for many appends.
+func (r *Ring) Subscribe(wake chan<- struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	wakers := append(slices.Clone(*r.wakers.Load()), wake)
+	r.wakers.Store(&wakers)
+}
+
+// Unsubscribe ends it. An Append already under way may still send once.
+func (r *Ring) Unsubscribe(wake chan<- struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	wakers := slices.DeleteFunc(slices.Clone(*r.wakers.Load()), func(w chan<- struct{}) bool { return w == wake })
+	r.wakers.Store(&wakers)
+}
