@@ -1,0 +1,34 @@
+# What can be done with feedgate from a clone. `make` alone prints this list.
+
+GO ?= go
+BIN := bin/gateway
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint fmt bench fuzz clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build a node and run it here, with no configuration: SQLite in ./data, demo page at /
+	FEEDGATE_DEV=1 exec $(BIN)
+
+build: ## build the binary into ./bin
+	$(GO) build -o $(BIN) ./cmd/gateway
+
+test: ## everything: format, vet, staticcheck, go test -race, the JS client, a real browser
+	.ci/test
+
+lint: ## format, vet and staticcheck only
+	.ci/checks lint
+
+fmt: ## format the Go code
+	$(GO) fmt ./...
+
+bench: ## the benchmarks, against private Postgres and Redis
+	.ci/with-services .ci/bench
+
+fuzz: ## each Fuzz target for FUZZTIME (default 10s)
+	.ci/fuzz
+
+clean: ## remove what was built here; ./data stays
+	rm -rf bin reports
