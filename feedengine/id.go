@@ -45,6 +45,9 @@ func TickAt(t time.Time) Tick {
 	return max(0, Tick(t.Sub(IDEpoch).Milliseconds())<<counterBits)
 }
 
+// millis are the tick's milliseconds since IDEpoch.
+func (t Tick) millis() int64 { return int64(t) >> counterBits }
+
 // ID is the identifier that the clock's tick gives to an event of a shard.
 func (t Tick) ID(s ShardID) ID { return ID(t)<<shardBits | ID(s) }
 

@@ -1,0 +1,114 @@
+package feedengine
+
+import (
+	"cmp"
+	"slices"
+)
+
+// counter is one of a view's unread counters: how many ids above the mark are
+// addressed to the user and not withdrawn. It keeps the newest of them by id,
+// and only the number of those below.
+type counter struct {
+	mark  ID
+	kept  []unread // the newest that count, ascending by id
+	below int32    // how many more count, all of them older than kept
+	more  bool     // counting stopped at MaxUnread: there may be more below
+	// stale: what it should be can no longer be told from what is kept. The
+	// number stands until a recount has come.
+	stale bool
+}
+
+// unread is a post that counts and its author.
+type unread struct {
+	id ID
+	by author
+}
+
+// total is the counter's value.
+func (c *counter) total() uint32 {
+	return uint32(min(MaxUnread, len(c.kept)+int(c.below)))
+}
+
+// add counts a post, unless it is at or below the mark. Between keep and twice
+// keep are kept, so that forgetting the oldest costs little for each post.
+func (c *counter) add(id ID, by author, keep int) {
+	if id <= c.mark {
+		return
+	}
+	at := len(c.kept)
+	for at > 0 && c.kept[at-1].id > id {
+		at--
+	}
+	if at == 0 && c.below > 0 {
+		c.below++
+	} else {
+		if len(c.kept) >= 2*keep && at >= keep {
+			c.kept = slices.Delete(c.kept, 0, keep)
+			c.below += int32(keep)
+			at -= keep
+		}
+		c.kept = slices.Insert(c.kept, at, unread{id, by})
+	}
+	if over := len(c.kept) + int(c.below) - MaxUnread; over > 0 {
+		c.below -= int32(over)
+		c.more = true
+	}
+}
+
+// remove takes out one withdrawn post and reports whether the value changed.
+func (c *counter) remove(id ID) bool {
+	if id <= c.mark {
+		return false
+	}
+	at, found := slices.BinarySearchFunc(c.kept, id, func(u unread, id ID) int { return cmp.Compare(u.id, id) })
+	if found {
+		c.kept = slices.Delete(c.kept, at, at+1)
+		c.stale = c.stale || c.more
+		return true
+	}
+	// Below what is kept it cannot be told whether the post was counted.
+	if c.below > 0 && at == 0 {
+		c.stale = true
+	}
+	return false
+}
+
+// removeAuthor takes out all of an author's posts and reports whether the value changed.
+func (c *counter) removeAuthor(by author) bool {
+	n := len(c.kept)
+	c.kept = slices.DeleteFunc(c.kept, func(u unread) bool { return u.by == by })
+	if c.below > 0 {
+		c.stale = true
+	}
+	return len(c.kept) != n
+}
+
+// moveTo raises the mark and reports whether it did.
+func (c *counter) moveTo(mark ID) bool {
+	if mark <= c.mark {
+		return false
+	}
+	c.mark = mark
+	n := 0
+	for n < len(c.kept) && c.kept[n].id <= mark {
+		n++
+	}
+	switch {
+	case n > 0: // so all that lies below is read too
+		c.below, c.more, c.stale = 0, false, false
+	case c.below > 0:
+		c.stale = true
+	}
+	c.kept = slices.Delete(c.kept, 0, n)
+	return true
+}
+
+// equal reports whether both would show the same to the user, now and later.
+func (c *counter) equal(d *counter) bool {
+	return c.mark == d.mark && c.total() == d.total() && slices.EqualFunc(c.newest(d), d.newest(c), func(a, b unread) bool { return a.id == b.id })
+}
+
+// newest are the kept posts, as many as both counters keep.
+func (c *counter) newest(d *counter) []unread {
+	return c.kept[len(c.kept)-min(len(c.kept), len(d.kept)):]
+}

@@ -1,0 +1,158 @@
+package feedengine
+
+// fanout collects the recipients of one event, by gateway.
+type fanout struct {
+	groups  []group     // indexed by GatewayID
+	touched []GatewayID // groups with recipients, in the order of their first
+	to      []Recipient // the step's recipients, as Deliver effects hold them
+}
+
+type group struct {
+	events []Recipient // get the event and their counters
+	counts []Recipient // get their counters alone
+}
+
+func (f *fanout) group(g GatewayID) *group {
+	for int(g) >= len(f.groups) {
+		f.groups = append(f.groups, group{})
+	}
+	p := &f.groups[g]
+	if len(p.events)+len(p.counts) == 0 {
+		f.touched = append(f.touched, g)
+	}
+	return p
+}
+
+// tell puts the view's sessions among the recipients of the event that it has
+// just taken. Those in the background hear of it when it counted.
+func (e *Engine) tell(v *view, counted bool) {
+	for i := range v.sessions {
+		s := &v.sessions[i]
+		if !s.background {
+			g := e.fan.group(s.gateway)
+			g.events = append(g.events, Recipient{Session: s.id, N: v.n, Counts: v.counts()})
+		} else if counted {
+			g := e.fan.group(s.gateway)
+			g.counts = append(g.counts, Recipient{Session: s.id, Counts: v.counts()})
+		}
+	}
+}
+
+// pushCounts tells all of the view's sessions that its counters changed.
+func (e *Engine) pushCounts(v *view) {
+	v.v++
+	for i := range v.sessions {
+		g := e.fan.group(v.sessions[i].gateway)
+		g.counts = append(g.counts, Recipient{Session: v.sessions[i].id, Counts: v.counts()})
+	}
+	e.flush(nil)
+}
+
+// flush turns what was collected into Deliver effects, one or two a gateway.
+func (e *Engine) flush(event *Event) {
+	for _, g := range e.fan.touched {
+		p := &e.fan.groups[g]
+		e.deliver(g, event, p.events)
+		e.deliver(g, nil, p.counts)
+		p.events, p.counts = p.events[:0], p.counts[:0]
+	}
+	e.fan.touched = e.fan.touched[:0]
+}
+
+// deliver emits one Deliver with a copy of the recipients.
+func (e *Engine) deliver(g GatewayID, event *Event, to []Recipient) {
+	if len(to) == 0 {
+		return
+	}
+	from := len(e.fan.to)
+	e.fan.to = append(e.fan.to, to...)
+	e.emit(Deliver{g, Delivery{Event: event, To: e.fan.to[from:len(e.fan.to):len(e.fan.to)]}})
+}
+
+// applyLog takes the next event of a log.
+func (e *Engine) applyLog(in LogInput) {
+	ev := in.Event
+	head := &e.heads[ev.Shard]
+	switch {
+	case ev.Seq <= head.Seq:
+		return // known already
+	case ev.Seq != head.Seq+1:
+		e.emit(Gap{ev.Shard, head.Seq})
+		return
+	}
+	if ev.Epoch != head.Epoch {
+		head.Epoch, head.First = ev.Epoch, ev.Seq
+	}
+	head.Seq, head.ID = ev.Seq, ev.ID
+
+	switch ev.Kind {
+	case KindPost:
+		e.fanOut(ev, (*Engine).takePost)
+	case KindPostDeleted:
+		e.fanOut(ev, (*Engine).takeDeletion)
+	case KindFollow:
+		e.follow(in)
+	case KindUnfollow:
+		e.unfollow(ev)
+	}
+	e.advanceLoads(ev)
+}
+
+// fanOut lets everybody whom an author's event concerns take it: the local
+// followers and the author.
+func (e *Engine) fanOut(ev *Event, take func(*Engine, *Event, slot, author)) {
+	if a, ok := e.authors.find(ev.Actor); ok {
+		for _, s := range e.authors.followers(a) {
+			take(e, ev, s, a)
+		}
+	}
+	if s, ok := e.users[ev.Actor]; ok {
+		take(e, ev, s, nobody)
+	}
+	e.flush(ev)
+}
+
+// nobody stands for the author in the author's own view, where nothing counts.
+const nobody = ^author(0)
+
+func (e *Engine) takePost(ev *Event, s slot, by author) {
+	v := e.at(s)
+	if v.phase != phaseLive || !e.addressed(ev, s, by) {
+		return
+	}
+	v.push(ev, e.opts.KeepTail)
+	if by != nobody {
+		v.feed.add(ev.ID, by, e.opts.KeepUnread)
+		v.v++
+	}
+	e.tell(v, by != nobody)
+}
+
+// addressed reports whether a post came after the follow. Only an edge that is
+// younger than its author's log needs to be asked.
+func (e *Engine) addressed(ev *Event, s slot, by author) bool {
+	if len(e.young) == 0 || by == nobody {
+		return true
+	}
+	since, ok := e.young[edge{s, by}]
+	if ok && ev.ID > since { // ids of a log ascend: so are all to come
+		delete(e.young, edge{s, by})
+		ok = false
+	}
+	return !ok
+}
+
+func (e *Engine) takeDeletion(ev *Event, s slot, by author) {
+	v := e.at(s)
+	if v.phase != phaseLive {
+		return
+	}
+	v.withdrawPost(ev.Target)
+	counted := by != nobody && v.feed.remove(ev.Target)
+	if counted {
+		v.v++
+	}
+	v.push(ev, e.opts.KeepTail)
+	e.tell(v, counted)
+	e.recountIfStale(v)
+}

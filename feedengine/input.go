@@ -1,0 +1,114 @@
+package feedengine
+
+// Input is the sealed set of what an engine can be stepped with.
+type Input interface{ input() }
+
+// Token names a request to the engine's caller, who gets it back in a Reply.
+type Token uint64
+
+// GatewayID is the engine's small number for a gateway node, given by its caller.
+type GatewayID uint16
+
+type (
+	// LogInput is the next event in the order in which the node learned of
+	// them: of its log, the one after the last that was stepped.
+	LogInput struct {
+		Event *Event
+		// Passed are, when Event is a follow of this shard's user, the posts and
+		// deletions by the followed with an ID above the event's that were
+		// stepped already, in their order.
+		Passed []*Event
+		// PassedLost: there may be others, which the caller no longer has.
+		PassedLost bool
+	}
+
+	// AttachInput begins a session. Answered by a Reply, perhaps after a load.
+	AttachInput struct {
+		Token   Token
+		User    string
+		Session SessionID
+		Gateway GatewayID
+		Resume  *Resume
+		Page    int
+	}
+	// DetachInput ends a session.
+	DetachInput struct {
+		Token   Token
+		User    string
+		Session SessionID
+	}
+	// SyncInput asks for the events after N again.
+	SyncInput struct {
+		Token   Token
+		User    string
+		Session SessionID
+		N       uint64
+	}
+	// StateInput moves a session to the background or back.
+	StateInput struct {
+		Token      Token
+		User       string
+		Session    SessionID
+		Background bool
+	}
+	// CountsInput asks for a user's counters. Answered by a Reply, perhaps after a load.
+	CountsInput struct {
+		Token Token
+		User  string
+	}
+
+	// ReadInput moves a read mark. Clock is the greatest ID that there can be
+	// by now; a mark above it is taken as Clock. Leads to a SaveMark and, with
+	// the MarkSaved that answers it, to a Reply.
+	ReadInput struct {
+		Token Token
+		User  string
+		List  List
+		Upto  ID
+		Clock ID
+	}
+	// MarkSavedInput says that the mark of a SaveMark is durable, or why not.
+	MarkSavedInput struct {
+		Token Token
+		Mark  Mark
+		Err   *Error
+	}
+
+	// LoadedInput answers Load effects: facts as of Heads, and the events
+	// between Heads and what this engine has applied by now, each log's in order.
+	LoadedInput struct {
+		Heads  []Head
+		Missed []*Event
+		Users  []LoadedUser
+		// Err: nothing was loaded; of Users only the names are set.
+		Err *Error
+	}
+
+	// AuditInput asks for a recount of some resident user's counters, to be
+	// compared with what the view says.
+	AuditInput struct{}
+
+	// RebuildInput throws all views away and loads those that have sessions
+	// again: each of these gets a Reset.
+	RebuildInput struct{ Reason ResetReason }
+
+	// EvictInput removes views that no session has needed since Before (on
+	// the clock of Step's now), and beyond that the Extra longest idle ones.
+	EvictInput struct {
+		Before int64
+		Extra  int
+	}
+)
+
+func (LogInput) input()       {}
+func (AttachInput) input()    {}
+func (DetachInput) input()    {}
+func (SyncInput) input()      {}
+func (StateInput) input()     {}
+func (CountsInput) input()    {}
+func (ReadInput) input()      {}
+func (MarkSavedInput) input() {}
+func (LoadedInput) input()    {}
+func (AuditInput) input()     {}
+func (RebuildInput) input()   {}
+func (EvictInput) input()     {}

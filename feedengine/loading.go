@@ -1,0 +1,318 @@
+package feedengine
+
+import (
+	"slices"
+	"strings"
+)
+
+// load is a snapshot that has arrived. It is stepped in once the engine has
+// applied its heads.
+type load struct {
+	LoadedInput
+	behind int // logs of which the engine has applied less than Heads
+}
+
+// askLoad asks for the user's facts, unless that is under way already.
+func (e *Engine) askLoad(v *view, page int) {
+	p := v.waits()
+	if p.asked {
+		return
+	}
+	p.asked, p.page = true, page
+	e.emit(Load{LoadUser{User: v.user, Page: page}})
+}
+
+// ask lets a request wait for the user's counters, and for the view if need be.
+func (e *Engine) ask(user string, w waiter) {
+	s, ok := e.users[user]
+	if !ok {
+		s, _ = e.newView(user)
+	}
+	v := e.at(s)
+	e.idle.remove(e, s)
+	if v.phase == phaseLive && e.answer(s, v, w, nil) {
+		e.leave(s)
+		return
+	}
+	v.waits().waiters = append(v.waits().waiters, w)
+	page := 0
+	if w.attach != nil {
+		page = w.attach.Page
+	}
+	e.askLoad(v, page)
+}
+
+// recountIfStale asks for a load when a counter can no longer be told.
+func (e *Engine) recountIfStale(v *view) {
+	if v.feed.stale {
+		e.askLoad(v, 0)
+	}
+}
+
+// loaded takes an answer to Loads.
+func (e *Engine) loaded(in LoadedInput) {
+	if in.Err != nil {
+		for i := range in.Users {
+			e.loadFailed(in.Users[i].User, in.Err)
+		}
+		return
+	}
+	l := &load{LoadedInput: in}
+	for i := range in.Heads {
+		if in.Heads[i].Seq > e.heads[i].Seq {
+			l.behind++
+		}
+	}
+	if l.behind > 0 {
+		l.Missed = slices.Clone(l.Missed) // grows from here on
+		e.loads = append(e.loads, l)
+		return
+	}
+	e.stepIn(l)
+}
+
+// advanceLoads lets the waiting loads see an event that has just been applied.
+func (e *Engine) advanceLoads(ev *Event) {
+	if len(e.loads) == 0 {
+		return
+	}
+	ready := false
+	for _, l := range e.loads {
+		switch h := l.Heads[ev.Shard].Seq; {
+		case ev.Seq > h:
+			l.Missed = append(l.Missed, ev)
+		case ev.Seq == h:
+			l.behind--
+			ready = ready || l.behind == 0
+		}
+	}
+	if !ready {
+		return
+	}
+	waiting := e.loads
+	e.loads = nil
+	for _, l := range waiting {
+		if l.behind == 0 {
+			e.stepIn(l)
+		} else {
+			e.loads = append(e.loads, l)
+		}
+	}
+}
+
+// loadFailed refuses what waits for a load that brought nothing.
+func (e *Engine) loadFailed(user string, err *Error) {
+	s, ok := e.users[user]
+	if !ok {
+		return
+	}
+	v := e.at(s)
+	p := v.pending
+	if p == nil || !p.asked {
+		return
+	}
+	p.asked, p.audit = false, false
+	waiters := p.waiters
+	p.waiters = nil
+	for _, w := range waiters {
+		e.refuse(w.token, err)
+	}
+	if p.reset != "" || v.feed.stale {
+		e.retry = append(e.retry, s)
+	}
+	e.leave(s)
+}
+
+// askAgain asks for the loads that failed and that nobody's request will repeat.
+func (e *Engine) askAgain() {
+	for _, s := range e.retry {
+		if v := e.at(s); v.phase == phaseLoading && len(v.sessions) > 0 || v.phase == phaseLive && v.feed.stale {
+			e.askLoad(v, 0)
+		}
+	}
+	e.retry = e.retry[:0]
+}
+
+// stepIn makes a load's users live as of what the engine has applied: their
+// facts, and then the events between.
+func (e *Engine) stepIn(l *load) {
+	joined := make([]slot, 0, len(l.Users))
+	for i := range l.Users {
+		if s, ok := e.join(&l.Users[i], l); ok {
+			joined = append(joined, s)
+		} else {
+			l.Users[i].User = "" // not to be answered below
+		}
+	}
+	for _, ev := range l.Missed {
+		e.replayMissed(ev)
+	}
+	n := 0
+	for i := range l.Users {
+		if l.Users[i].User != "" {
+			e.joined(joined[n], &l.Users[i], l)
+			n++
+		}
+	}
+}
+
+// join begins a view, or the recount of one, with what a load says of its user.
+func (e *Engine) join(u *LoadedUser, l *load) (slot, bool) {
+	s, ok := e.users[u.User]
+	if !ok {
+		return 0, false
+	}
+	v := e.at(s)
+	if v.joins != joinsNot || v.pending == nil || !v.pending.asked {
+		return 0, false // twice in one batch, or not asked for any more
+	}
+	v.pending.asked = false
+	if slices.ContainsFunc(l.Missed, func(ev *Event) bool {
+		return (ev.Kind == KindFollow || ev.Kind == KindUnfollow) && ev.Actor == u.User
+	}) {
+		// The graph changed under the load: rare, and simplest asked again.
+		e.askLoad(v, v.pending.page)
+		return 0, false
+	}
+	v.pending.loaded = u
+	if v.phase == phaseLoading {
+		v.joins = joinsNew
+		v.phase = phaseLive
+		e.streams++
+		v.stream, v.n, v.v = e.streams, 0, 1
+		v.follows = make([]author, 0, len(u.Follows))
+		for _, f := range u.Follows {
+			e.connect(s, f.Author, f.Since)
+		}
+		v.feed = e.counterOf(v, u.Feed)
+		return s, true
+	}
+	v.joins = joinsCount
+	v.pending.recount = e.counterOf(v, u.Feed)
+	return s, true
+}
+
+// counterOf is the counter that a load speaks of.
+func (e *Engine) counterOf(v *view, c LoadedCount) counter {
+	counted := counter{mark: c.Mark, kept: make([]unread, 0, len(c.Unread))}
+	for _, u := range c.Unread {
+		if a, ok := e.authors.find(u.Author); ok && slices.Contains(v.follows, a) {
+			counted.kept = append(counted.kept, unread{u.ID, a})
+		}
+	}
+	counted.below = int32(max(0, c.Total-len(c.Unread)))
+	counted.more = c.Total >= MaxUnread
+	return counted
+}
+
+// replayMissed steps the joining views through an event that the others have
+// taken already.
+func (e *Engine) replayMissed(ev *Event) {
+	if ev.Kind != KindPost && ev.Kind != KindPostDeleted {
+		return
+	}
+	if a, ok := e.authors.find(ev.Actor); ok {
+		for _, s := range e.authors.followers(a) {
+			e.takeMissed(ev, s, a)
+		}
+	}
+	if s, ok := e.users[ev.Actor]; ok {
+		e.takeMissed(ev, s, nobody)
+	}
+}
+
+// takeMissed is takePost and takeDeletion for a joining view: nobody is told, and
+// what is addressed is judged by the load.
+func (e *Engine) takeMissed(ev *Event, s slot, by author) {
+	v := e.at(s)
+	if v.joins == joinsNot {
+		return
+	}
+	u := v.pending.loaded
+	if ev.Kind == KindPost && by != nobody && ev.ID <= u.since(ev.Actor) {
+		return
+	}
+	c := &v.pending.recount
+	if v.joins == joinsNew {
+		c = &v.feed
+		if ev.Kind == KindPostDeleted {
+			v.withdrawPost(ev.Target)
+		}
+		v.push(ev, e.opts.KeepTail)
+	}
+	switch {
+	case by == nobody:
+	case ev.Kind == KindPost:
+		c.add(ev.ID, by, e.opts.KeepUnread)
+	default:
+		c.remove(ev.Target)
+	}
+}
+
+// since is the id from which on an author's posts are addressed to the user;
+// MaxID when the user does not follow the author.
+func (u *LoadedUser) since(author string) ID {
+	i, ok := slices.BinarySearchFunc(u.Follows, author, func(f Edge, a string) int { return strings.Compare(f.Author, a) })
+	if !ok {
+		return MaxID
+	}
+	return u.Follows[i].Since
+}
+
+// joined ends what join began and answers who waited for it.
+func (e *Engine) joined(s slot, u *LoadedUser, l *load) {
+	v := e.at(s)
+	if v.joins == joinsCount {
+		e.adoptRecount(v)
+	} else {
+		v.feed.moveTo(v.pending.mark)
+	}
+	v.joins = joinsNot
+	p := v.pending
+	p.loaded = nil
+	if p.reset != "" {
+		for i := range v.sessions {
+			v.sessions[i].n = v.n
+			e.sendReset(v, v.sessions[i], p.reset)
+		}
+		p.reset = ""
+	}
+	waiters := p.waiters
+	p.waiters = nil
+	again := 0
+	for _, w := range waiters {
+		if !e.answer(s, v, w, &arrived{u.Page, p.page, l.Heads}) {
+			p.waiters = append(p.waiters, w)
+			if w.attach != nil {
+				again = max(again, w.attach.Page)
+			}
+		}
+	}
+	if len(p.waiters) > 0 {
+		e.askLoad(v, again)
+	}
+	e.recountIfStale(v)
+	e.leave(s)
+}
+
+// adoptRecount puts what a load counted in the place of what the view has, and
+// tells the sessions when it differs.
+func (e *Engine) adoptRecount(v *view) {
+	p := v.pending
+	p.recount.moveTo(v.feed.mark)
+	audit := p.audit && !v.feed.stale
+	if p.recount.stale {
+		p.recount = counter{}
+		v.feed.stale = true
+		return
+	}
+	before := v.counts()
+	same := v.feed.equal(&p.recount)
+	v.feed, p.recount, p.audit = p.recount, counter{}, false
+	if v.counts() != before {
+		e.pushCounts(v)
+	}
+	if audit {
+		e.emit(Audited{User: v.user, Drift: !same, View: before, Facts: v.counts()})
+	}
+}

@@ -1,0 +1,103 @@
+package feedengine
+
+// idleList holds the live views without a session, the longest idle first.
+type idleList struct {
+	oldest, newest slot
+	n              int
+}
+
+func (l *idleList) add(e *Engine, s slot) {
+	l.remove(e, s)
+	v := e.at(s)
+	v.idle, v.idleSince = true, e.now
+	v.older, v.newer = l.newest, 0
+	if l.newest != 0 {
+		e.at(l.newest).newer = s
+	} else {
+		l.oldest = s
+	}
+	l.newest = s
+	l.n++
+}
+
+func (l *idleList) remove(e *Engine, s slot) {
+	v := e.at(s)
+	if !v.idle {
+		return
+	}
+	if v.older != 0 {
+		e.at(v.older).newer = v.newer
+	} else {
+		l.oldest = v.newer
+	}
+	if v.newer != 0 {
+		e.at(v.newer).older = v.older
+	} else {
+		l.newest = v.older
+	}
+	v.idle, v.older, v.newer = false, 0, 0
+	l.n--
+}
+
+// evict removes idle views, the longest idle first. (One may have an audit under
+// way, whose load then finds nobody.) It is called every second or so, and does
+// what else has to be done now and then.
+func (e *Engine) evict(in EvictInput) {
+	e.age()
+	e.askAgain()
+	for s := e.idle.oldest; s != 0 && (e.at(s).idleSince < in.Before || in.Extra > 0); s = e.idle.oldest {
+		if e.at(s).idleSince >= in.Before {
+			in.Extra--
+		}
+		e.drop(s)
+	}
+}
+
+// audit asks for a recount of the next live view in slot order that owes nothing.
+func (e *Engine) audit() {
+	for range e.used {
+		e.audited++
+		if e.audited >= e.used {
+			e.audited = 1
+		}
+		if e.audited >= e.used {
+			return // no view yet
+		}
+		v := e.at(e.audited)
+		if v.phase != phaseLive || v.pending != nil {
+			continue
+		}
+		v.waits().audit = true
+		e.askLoad(v, 0)
+		return
+	}
+}
+
+// rebuildAll loads again whatever is needed and forgets the rest.
+func (e *Engine) rebuildAll(reason ResetReason) {
+	for s := slot(1); s < e.used; s++ {
+		if e.at(s).phase == phaseLive {
+			e.rebuild(s, reason)
+		}
+	}
+}
+
+// rebuild throws a view's contents away. If it has sessions or owes an answer it
+// is loaded again, as a new stream.
+func (e *Engine) rebuild(s slot, reason ResetReason) {
+	v := e.at(s)
+	if len(v.sessions) == 0 && v.pending == nil {
+		e.drop(s)
+		return
+	}
+	e.unfollowAll(s)
+	v.phase = phaseLoading
+	v.feed, v.tail = counter{}, nil
+	p := v.waits()
+	if len(v.sessions) > 0 {
+		p.reset = reason
+	}
+	// A load that is under way may be from before: what it brings is stepped
+	// through the events since like any other.
+	e.askLoad(v, 0)
+}

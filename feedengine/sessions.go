@@ -1,0 +1,185 @@
+package feedengine
+
+import "slices"
+
+// arrived is what a load brought beside the view itself.
+type arrived struct {
+	page  *Page
+	asked int    // length of the page that was asked for
+	heads []Head // what the page knows
+}
+
+func (e *Engine) attach(in AttachInput) {
+	e.ask(in.User, waiter{token: in.Token, attach: &in})
+}
+
+// answer gives a waiter what it wants if the live view, and what a load has just
+// brought, suffice.
+func (e *Engine) answer(s slot, v *view, w waiter, got *arrived) bool {
+	switch {
+	case w.attach != nil && w.attach.Page > 0 && (got == nil || got.page == nil || got.asked < w.attach.Page):
+		return false
+	case w.read == nil && v.feed.stale:
+		return false
+	case w.attach != nil:
+		return e.begin(s, v, w, got)
+	case w.read != nil:
+		e.saveMark(v, *w.read)
+	default:
+		e.reply(w.token, Result{Stream: v.stream, Counts: v.counts(), Upto: w.mark})
+	}
+	return true
+}
+
+// begin attaches a session to its stream, answers, and replays what it missed.
+func (e *Engine) begin(s slot, v *view, w waiter, got *arrived) bool {
+	in := w.attach
+	r := Result{Stream: v.stream, N: v.n, Counts: v.counts()}
+	if in.Page > 0 {
+		// The stream is said to stand where everything up to it is on the page.
+		r.N = v.n
+		for i, ev := range v.tail {
+			if ev.Seq > 0 && ev.Seq > got.heads[ev.Shard].Seq {
+				if i == 0 && v.n > uint64(len(v.tail)) {
+					return false // what was missed may not all be in the tail
+				}
+				r.N = v.n - uint64(len(v.tail)-i)
+				break
+			}
+		}
+		r.Page = got.page.first(in.Page)
+	}
+	from := r.N
+	if in.Resume != nil && in.Resume.Stream == v.stream {
+		if _, ok := v.since(in.Resume.N); ok {
+			r.Resumed = true
+			from = in.Resume.N
+			r.N = max(r.N, from)
+			r.Replay = int(r.N - from)
+		}
+	}
+	if old := v.session(in.Session); old != nil {
+		*old = session{id: in.Session, gateway: in.Gateway}
+	} else {
+		v.sessions = append(v.sessions, session{id: in.Session, gateway: in.Gateway})
+		e.stats.Sessions++
+	}
+	e.idle.remove(e, s)
+	e.reply(w.token, r)
+	e.replay(v, v.session(in.Session), from)
+	return true
+}
+
+// first is the page cut to its first n posts.
+func (p *Page) first(n int) *Page {
+	if len(p.Posts) <= n {
+		return p
+	}
+	return &Page{Posts: p.Posts[:n:n], Next: p.Posts[n-1].ID}
+}
+
+// replay sends a session the events after number n, which the tail has.
+func (e *Engine) replay(v *view, s *session, n uint64) {
+	events, _ := v.since(n)
+	for _, ev := range events {
+		n++
+		e.deliver(s.gateway, ev, []Recipient{{Session: s.id, N: n, Counts: v.counts()}})
+	}
+}
+
+// catchUp sends a session the events after number n, or a reset.
+func (e *Engine) catchUp(v *view, s *session, n uint64) {
+	if _, ok := v.since(n); !ok {
+		s.n = v.n
+		e.sendReset(v, *s, ResetTooFarBack)
+		return
+	}
+	e.replay(v, s, n)
+}
+
+func (e *Engine) sendReset(v *view, s session, reason ResetReason) {
+	e.emit(SendReset{s.gateway, Reset{Session: s.id, Stream: v.stream, N: v.n, Reason: reason, Counts: v.counts()}})
+}
+
+var errNoSession = Refuse(Unavailable, "this socket is not attached to its stream just now")
+
+// attached finds a session. A request for one that is not there is refused.
+func (e *Engine) attached(token Token, user string, id SessionID) (*view, *session) {
+	if at, ok := e.users[user]; ok {
+		v := e.at(at)
+		if s := v.session(id); s != nil {
+			return v, s
+		}
+	}
+	e.refuse(token, errNoSession)
+	return nil, nil
+}
+
+func (e *Engine) sync(in SyncInput) {
+	v, s := e.attached(in.Token, in.User, in.Session)
+	if s == nil {
+		return
+	}
+	e.reply(in.Token, Result{})
+	switch {
+	case v.phase == phaseLoading: // a reset will come
+	case s.background && in.N <= v.n:
+		s.n = in.N
+	default:
+		e.catchUp(v, s, in.N)
+	}
+}
+
+func (e *Engine) setState(in StateInput) {
+	v, s := e.attached(in.Token, in.User, in.Session)
+	if s == nil {
+		return
+	}
+	e.reply(in.Token, Result{})
+	switch {
+	case v.phase == phaseLoading: // a reset will come
+		s.background = in.Background
+	case in.Background && !s.background:
+		s.background, s.n = true, v.n
+	case !in.Background && s.background:
+		s.background = false
+		e.catchUp(v, s, s.n)
+	}
+}
+
+// detach ends a session, and a waiting attach of it. It is never refused.
+func (e *Engine) detach(in DetachInput) {
+	defer e.reply(in.Token, Result{})
+	at, ok := e.users[in.User]
+	if !ok {
+		return
+	}
+	v := e.at(at)
+	if p := v.pending; p != nil {
+		p.waiters = slices.DeleteFunc(p.waiters, func(w waiter) bool {
+			gone := w.attach != nil && w.attach.Session == in.Session
+			if gone {
+				e.refuse(w.token, errNoSession)
+			}
+			return gone
+		})
+	}
+	n := len(v.sessions)
+	v.sessions = slices.DeleteFunc(v.sessions, func(s session) bool { return s.id == in.Session })
+	e.stats.Sessions -= n - len(v.sessions)
+	e.leave(at)
+}
+
+// leave lets a view go idle when it has no session and owes nothing, or go
+// altogether when there is nothing in it either.
+func (e *Engine) leave(s slot) {
+	v := e.at(s)
+	v.settle()
+	switch {
+	case len(v.sessions) > 0 || v.pending != nil:
+	case v.phase == phaseLoading:
+		e.drop(s)
+	case !v.idle:
+		e.idle.add(e, s)
+	}
+}

@@ -1,0 +1,138 @@
+package feedengine
+
+// view is what one resident user's devices are shown, exact as of the events
+// that the engine has applied. About 300 bytes beside its edges and its tail.
+type view struct {
+	user    string
+	follows []author // in the order in which they were followed
+
+	stream StreamID
+	n      uint64   // number of the stream's newest event
+	tail   []*Event // the newest events of the stream, the newest last; see push
+
+	feed counter
+	v    uint64 // version of the counters within the stream
+
+	sessions []session
+	pending  *pending // what waits for a load or a mark, nil when nothing does
+
+	idleSince    int64 // when the last session left, on the clock of Step's now
+	older, newer slot  // neighbours in the list of idle views; 0 none
+	phase        phase
+	joins        joins // only while a load is being stepped in
+	idle         bool  // stands in the list of idle views
+}
+
+// phase is how far a view's life has come.
+type phase uint8
+
+const (
+	phaseFree    phase = iota // the slot is not in use
+	phaseLoading              // asked for; no edges, no stream yet
+	phaseLive
+)
+
+// joins says what a load that is being stepped in means to a view.
+type joins uint8
+
+const (
+	joinsNot   joins = iota
+	joinsNew         // its stream and counters begin here
+	joinsCount       // only pending.recount takes part
+)
+
+// session is one socket's attachment to the stream.
+type session struct {
+	id         SessionID
+	gateway    GatewayID
+	background bool
+	n          uint64 // in the background: the last event it was sent
+}
+
+// pending holds what a view owes an answer to.
+type pending struct {
+	waiters []waiter
+	marks   int         // SaveMarks under way
+	mark    ID          // saved while the view was being loaded
+	asked   bool        // a Load is under way
+	page    int         // how long a page that load will bring
+	audit   bool        // compare the counters with that load
+	reset   ResetReason // what the sessions are to be told once the view is there again
+	loaded  *LoadedUser // while a load is being stepped in: what it says
+	recount counter     // while a load is being stepped in: the counter as it says
+}
+
+// waiter is a request that needs a load before it can be answered. What it asks
+// for is that of attach or read, or else the counters.
+type waiter struct {
+	token  Token
+	attach *AttachInput
+	read   *ReadInput
+	mark   ID // the counters after a read: the mark now held
+}
+
+// push gives the event the stream's next number and keeps it for replays. The
+// tail grows to twice keep before its older half goes, so a push costs no more
+// than an append.
+func (v *view) push(e *Event, keep int) {
+	v.n++
+	if len(v.tail) >= 2*keep {
+		n := copy(v.tail, v.tail[len(v.tail)-keep:])
+		clear(v.tail[n:])
+		v.tail = v.tail[:n]
+	}
+	v.tail = append(v.tail, e)
+}
+
+// since returns the events after number n, oldest first, and false when the
+// tail no longer has them all, or never had.
+func (v *view) since(n uint64) ([]*Event, bool) {
+	if n > v.n || v.n-n > uint64(len(v.tail)) {
+		return nil, false
+	}
+	return v.tail[uint64(len(v.tail))-(v.n-n):], true
+}
+
+// void is what takes the place of a withdrawn event.
+var void = &Event{Kind: KindVoid}
+
+// withdraw replaces the stream's events that match by voids.
+func (v *view) withdraw(match func(*Event) bool) {
+	for i, e := range v.tail {
+		if match(e) {
+			v.tail[i] = void
+		}
+	}
+}
+
+// withdrawPost replaces a deleted post by a void.
+func (v *view) withdrawPost(id ID) {
+	v.withdraw(func(e *Event) bool { return e.Kind == KindPost && e.ID == id })
+}
+
+// counts is what the user's devices show.
+func (v *view) counts() Counts { return Counts{Feed: v.feed.total(), V: v.v} }
+
+func (v *view) session(id SessionID) *session {
+	for i := range v.sessions {
+		if v.sessions[i].id == id {
+			return &v.sessions[i]
+		}
+	}
+	return nil
+}
+
+// waits returns what the view owes, to add to it.
+func (v *view) waits() *pending {
+	if v.pending == nil {
+		v.pending = &pending{}
+	}
+	return v.pending
+}
+
+// settle forgets pending when nothing is owed any more.
+func (v *view) settle() {
+	if p := v.pending; p != nil && len(p.waiters) == 0 && p.marks == 0 && !p.asked && p.reset == "" {
+		v.pending = nil
+	}
+}
