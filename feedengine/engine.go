@@ -118,7 +118,7 @@ func (e *Engine) Step(now int64, in Input) []Effect {
 	case AuditInput:
 		e.audit()
 	case RebuildInput:
-		e.rebuildAll(in.Reason)
+		e.rebuildAll(in)
 	case EvictInput:
 		e.evict(in)
 	default:

@@ -89,8 +89,12 @@ type (
 	AuditInput struct{}
 
 	// RebuildInput throws all views away and loads those that have sessions
-	// again: each of these gets a Reset.
-	RebuildInput struct{ Reason ResetReason }
+	// again: each of these gets a Reset. Heads, when not nil, is where the logs
+	// stand now: the events between are skipped.
+	RebuildInput struct {
+		Reason ResetReason
+		Heads  []Head
+	}
 
 	// EvictInput removes views that no session has needed since Before (on
 	// the clock of Step's now), and beyond that the Extra longest idle ones.

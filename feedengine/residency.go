@@ -73,13 +73,30 @@ func (e *Engine) audit() {
 	}
 }
 
+var errSkipped = Refuse(Unavailable, "the shard is catching up")
+
 // rebuildAll loads again whatever is needed and forgets the rest.
-func (e *Engine) rebuildAll(reason ResetReason) {
+func (e *Engine) rebuildAll(in RebuildInput) {
+	waiting := e.loads
+	if in.Heads != nil {
+		copy(e.heads, in.Heads)
+		e.loads = nil
+	}
 	for s := slot(1); s < e.used; s++ {
 		if e.at(s).phase == phaseLive {
-			e.rebuild(s, reason)
+			e.rebuild(s, in.Reason)
 		}
 	}
+	if in.Heads == nil {
+		return
+	}
+	// What waited for events that will not come has to be asked again.
+	for _, l := range waiting {
+		for i := range l.Users {
+			e.loadFailed(l.Users[i].User, errSkipped)
+		}
+	}
+	e.askAgain()
 }
 
 // rebuild throws a view's contents away. If it has sessions or owes an answer it
