@@ -1,0 +1,283 @@
+package shard
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/feedgate/feedgate/feedengine"
+)
+
+// Log is what a Writer writes to. storage.Store says what its methods promise.
+type Log interface {
+	Claim(ctx context.Context, node string, shards []feedengine.ShardID) ([]feedengine.Head, error)
+	Append(ctx context.Context, fences []feedengine.Fence, writes []feedengine.Write) error
+	Keys(ctx context.Context, ask []feedengine.Key) ([]*feedengine.Key, error)
+}
+
+// LogReader reads the events of one shard's log again.
+type LogReader interface {
+	ReadLog(ctx context.Context, shard feedengine.ShardID, after uint64, limit int) ([]*feedengine.Event, error)
+}
+
+// Pending is one write on its way to the log.
+type Pending struct {
+	// Write's event, if it has one, belongs to the writer from Submit on, which
+	// gives it Epoch and Seq. Within a shard, IDs ascend in the order of Submit.
+	Write feedengine.Write
+	// Deadline is when nobody waits for the write any more: after it, it is
+	// refused instead of tried. Zero for none.
+	Deadline time.Time
+	// Done is called exactly once, on the writer's goroutine, which it must not
+	// hold up. It may call Submit.
+	Done func(Outcome)
+}
+
+// Outcome is what became of a Pending. When all its fields are zero, a mark
+// has become durable.
+type Outcome struct {
+	Event *feedengine.Event // the event has become durable, and is from now on immutable
+	Prior *feedengine.Key   // the same request was carried out before: Prior.ID names its event; nothing was written
+	Err   error             // a *feedengine.Error: nothing was written, save after a Stop that was cut short
+}
+
+// WriterOptions are what a Writer is made of. All are wanted, unless their
+// comment gives a default.
+type WriterOptions struct {
+	Node   string // claims in this name
+	Log    Log
+	Reader LogReader
+	// Heads are the logs as Claim returned them, by ShardID. One with Epoch 0
+	// is not this node's.
+	Heads []feedengine.Head
+
+	MaxRows int           // rows of one commit; default 512
+	Queue   int           // writes that may wait; default 8192
+	Timeout time.Duration // of one call of the store; default 10 s
+
+	// OnCommit takes note of the events of a commit, in log order, before any
+	// of their Done is called. The slice is valid during the call only.
+	OnCommit func(events []*feedengine.Event)
+	// OnLost says that the shards are another's now, or that their logs are not
+	// what this node took them for. Everything pending for them has been
+	// refused, and so is every Submit, until Own.
+	OnLost func(shards []feedengine.ShardID, err error)
+
+	Metrics *metrics.Set
+	Logger  *slog.Logger
+}
+
+// Writer is a node's one writer of all its logs. It commits in groups: while
+// one commit is in flight, what is submitted makes up the next. Keys are settled
+// before seqs are given out, so that a log has no holes; a commit whose outcome
+// is unknown is settled before anybody hears of it.
+//
+// One goroutine does all this and calls all callbacks. Submit may be called
+// from any.
+type Writer struct {
+	// Set at construction.
+	WriterOptions
+	metrics *writerMetrics
+	ctx     context.Context // ends when Stop is cut short
+	cancel  context.CancelFunc
+	wake    chan struct{} // 1: a token says that queue or stopping changed
+	done    chan struct{} // closed when the goroutine has ended
+
+	mu       sync.Mutex
+	stopping bool
+	queue    []*entry
+	logs     []tail // by ShardID; only the goroutine changes one that is owned
+
+	// Owned by the goroutine.
+	pauses  backoff
+	lost    []feedengine.ShardID // to be told to OnLost
+	lostErr error
+}
+
+// tail is where one log stands as far as this node has written it.
+type tail struct {
+	owned bool
+	epoch uint64
+	seq   uint64
+	id    feedengine.ID
+}
+
+// entry is a Pending in the writer's hands.
+type entry struct {
+	Pending
+	prior *feedengine.Key // who had the key before, once that is known
+	twins []*entry        // later writes of the same batch with the same key
+}
+
+// NewWriter starts a writer.
+func NewWriter(o WriterOptions) *Writer {
+	if o.MaxRows == 0 {
+		o.MaxRows = 512
+	}
+	if o.Queue == 0 {
+		o.Queue = 8192
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Second
+	}
+	w := &Writer{
+		WriterOptions: o,
+		wake:          make(chan struct{}, 1),
+		done:          make(chan struct{}),
+		logs:          make([]tail, len(o.Heads)),
+		pauses:        backoff{min: 10 * time.Millisecond, max: 500 * time.Millisecond},
+	}
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	for shard, head := range o.Heads {
+		if head.Epoch > 0 {
+			w.logs[shard] = tail{owned: true, epoch: head.Epoch, seq: head.Seq, id: head.ID}
+		}
+	}
+	w.metrics = newWriterMetrics(o.Metrics, w.Waiting)
+	go w.run() // Stop waits for done
+	return w
+}
+
+// Own takes up a shard that was lost, or is new to this node, and has been claimed.
+func (w *Writer) Own(shard feedengine.ShardID, head feedengine.Head) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.logs[shard] = tail{owned: true, epoch: head.Epoch, seq: head.Seq, id: head.ID}
+}
+
+// Submit queues a write and never waits. At an error, a *feedengine.Error, the
+// write was not taken and Done is not called: overloaded when the queue is
+// full, unavailable when the writer is stopping or the shard is not this node's.
+func (w *Writer) Submit(p Pending) error {
+	if p.Write.Event != nil && p.Write.Key != nil {
+		p.Write.Key.ID = p.Write.Event.ID
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.stopping:
+		w.metrics.stopped.Inc()
+		return refusal(feedengine.Unavailable, "the node is stopping")
+	case !w.logs[p.Write.Shard].owned:
+		w.metrics.lost.Inc()
+		return refusal(feedengine.Unavailable, "the shard has moved")
+	case len(w.queue) >= w.Queue:
+		w.metrics.overloaded.Inc()
+		return refusal(feedengine.Overloaded, "too many writes are waiting")
+	}
+	w.queue = append(w.queue, &entry{Pending: p})
+	w.signal()
+	return nil
+}
+
+// Waiting is how many writes wait for a commit.
+func (w *Writer) Waiting() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue)
+}
+
+// Stop refuses new writes, finishes those that wait, and returns. When ctx ends
+// first, the rest is refused, the outcome of the commit in flight stays unknown,
+// and Stop returns ctx's error.
+func (w *Writer) Stop(ctx context.Context) error {
+	w.mu.Lock()
+	w.stopping = true
+	w.signal()
+	w.mu.Unlock()
+	defer w.cancel()
+	select {
+	case <-w.done:
+		return nil
+	case <-ctx.Done():
+		w.cancel()
+		<-w.done
+		return ctx.Err()
+	}
+}
+
+func (w *Writer) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run commits batch after batch until there is nothing left to be done.
+func (w *Writer) run() {
+	defer close(w.done)
+	failures := 0
+	for {
+		batch, stopping := w.take()
+		if len(batch) == 0 {
+			if stopping {
+				return
+			}
+			<-w.wake
+			continue
+		}
+		reached := w.write(batch)
+		w.tellLost()
+		if reached {
+			failures = 0
+			w.pauses.reset()
+			continue
+		}
+		// A single failure may be chance. When storage is down, those who wait
+		// are refused now, not batch by batch.
+		if failures++; failures > 1 || w.ctx.Err() != nil {
+			w.refuseQueue()
+		}
+		w.pauses.wait(w.ctx)
+	}
+}
+
+// bulkUsers is how many users an event may name before it commits apart.
+const bulkUsers = 100
+
+// take cuts the next batch off the queue.
+func (w *Writer) take() (batch []*entry, stopping bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rows := 0
+	for _, e := range w.queue {
+		n, bulk := e.rows()
+		if len(batch) > 0 && (bulk || rows+n > w.MaxRows) {
+			break
+		}
+		batch = append(batch, e)
+		rows += n
+		if bulk {
+			break
+		}
+	}
+	rest := copy(w.queue, w.queue[len(batch):])
+	clear(w.queue[rest:])
+	w.queue = w.queue[:rest]
+	return batch, w.stopping
+}
+
+// rows is roughly how many rows the entry means to the store, and whether it
+// is to commit apart.
+func (e *entry) rows() (n int, bulk bool) {
+	if e.Write.Event == nil {
+		return 1, false
+	}
+	users := len(e.Write.Event.Users)
+	return 1 + users, users > bulkUsers
+}
+
+// write answers every entry of the batch. It says false when storage could not
+// be reached.
+func (w *Writer) write(batch []*entry) (reached bool) {
+	batch, reached = w.settle(batch)
+	return reached && w.commit(batch)
+}
+
+// call bounds one call of the store.
+func (w *Writer) call() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(w.ctx, w.Timeout)
+}
