@@ -147,3 +147,23 @@ func (r *Ring) Unsubscribe(wake chan<- struct{}) {
 	wakers := slices.DeleteFunc(slices.Clone(*r.wakers.Load()), func(w chan<- struct{}) bool { return w == wake })
 	r.wakers.Store(&wakers)
 }
+
+// Floor is the oldest position that can still be read.
+func (r *Ring) Floor() uint64 { return r.floor.Load() }
+
+// walk shows the events of positions from to upto, upto not included, in order.
+// At ErrPassed some were shown and some are no longer there.
+func (r *Ring) walk(from, upto uint64, see func(*feedengine.Event)) error {
+	var buf [64]*feedengine.Event
+	for from < upto {
+		n, err := r.Read(from, buf[:min(uint64(len(buf)), upto-from)])
+		if err != nil {
+			return err
+		}
+		for _, ev := range buf[:n] {
+			see(ev)
+		}
+		from += uint64(n)
+	}
+	return nil
+}
