@@ -17,7 +17,15 @@ type backoff struct {
 // wait pauses once more. It says false when ctx ended first.
 func (b *backoff) wait(ctx context.Context) bool {
 	b.last = max(b.min, min(2*b.last, b.max))
-	timer := time.NewTimer(b.last/2 + rand.N(b.last/2+1))
+	return sleep(ctx, b.last/2+rand.N(b.last/2+1))
+}
+
+// reset says that an attempt succeeded.
+func (b *backoff) reset() { b.last = 0 }
+
+// sleep says false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -26,6 +34,3 @@ func (b *backoff) wait(ctx context.Context) bool {
 		return false
 	}
 }
-
-// reset says that an attempt succeeded.
-func (b *backoff) reset() { b.last = 0 }

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -114,15 +115,9 @@ type entry struct {
 
 // NewWriter starts a writer.
 func NewWriter(o WriterOptions) *Writer {
-	if o.MaxRows == 0 {
-		o.MaxRows = 512
-	}
-	if o.Queue == 0 {
-		o.Queue = 8192
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 10 * time.Second
-	}
+	o.MaxRows = cmp.Or(o.MaxRows, 512)
+	o.Queue = cmp.Or(o.Queue, 8192)
+	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
 	w := &Writer{
 		WriterOptions: o,
 		wake:          make(chan struct{}, 1),
