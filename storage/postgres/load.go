@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/feedgate/feedgate/feedengine"
+)
+
+// Load reads what the users' views are built from. See storage.Views.
+//
+// It costs one round trip with three statements, and a fourth when somebody
+// asked for a page, all in one implicit transaction: a reader's, which is one
+// REPEATABLE READ snapshot.
+func (s *Store) Load(ctx context.Context, users []feedengine.LoadUser, keep int) (*feedengine.Snapshot, error) {
+	snap := &feedengine.Snapshot{
+		Heads: make([]feedengine.Head, s.shards),
+		Users: make([]feedengine.LoadedUser, len(users)),
+	}
+	for i, u := range users {
+		snap.Users[i].User = u.User
+	}
+	names := column(users, func(u feedengine.LoadUser) string { return u.User })
+
+	var b pgx.Batch
+	b.Queue(q.Heads).Query(func(rows pgx.Rows) error { return scanHeads(rows, snap.Heads) })
+	b.Queue(q.Follows, names).Query(func(rows pgx.Rows) error { return scanFollows(rows, snap.Users) })
+	b.Queue(q.Unread, names, max(keep, 0), feedengine.MaxUnread).Query(func(rows pgx.Rows) error {
+		return scanUnread(rows, snap.Users)
+	})
+	queuePages(&b, users, snap.Users)
+	if err := s.read(ctx, s.ops.load, &b); err != nil {
+		return nil, err
+	}
+	return snap, nil
+}
+
+func scanHeads(rows pgx.Rows, heads []feedengine.Head) error {
+	for rows.Next() {
+		var shard int
+		var h feedengine.Head
+		if err := rows.Scan(&shard, &h.Epoch, &h.First, &h.Seq, &h.ID); err != nil {
+			return err
+		}
+		heads[shard] = h
+	}
+	return rows.Err()
+}
+
+func scanFollows(rows pgx.Rows, users []feedengine.LoadedUser) error {
+	var authors []string
+	var since []int64
+	for rows.Next() {
+		var ord int
+		if err := rows.Scan(&ord, &authors, &since); err != nil {
+			return err
+		}
+		edges := make([]feedengine.Edge, len(authors))
+		for i := range authors {
+			edges[i] = feedengine.Edge{Author: authors[i], Since: feedengine.ID(since[i])}
+		}
+		users[ord-1].Follows = edges
+	}
+	return rows.Err()
+}
+
+func scanUnread(rows pgx.Rows, users []feedengine.LoadedUser) error {
+	var ids []int64
+	var authors []string
+	for rows.Next() {
+		var ord int
+		var c feedengine.LoadedCount
+		if err := rows.Scan(&ord, &c.Mark, &c.Total, &ids, &authors); err != nil {
+			return err
+		}
+		if len(ids) > 0 {
+			c.Unread = make([]feedengine.UnreadID, len(ids))
+			for i := range ids {
+				c.Unread[i] = feedengine.UnreadID{ID: feedengine.ID(ids[i]), Author: authors[i]}
+			}
+			slices.Reverse(c.Unread) // they come newest first
+		}
+		users[ord-1].Feed = c
+	}
+	return rows.Err()
+}
+
+// queuePages queues the query for the pages, when any was asked for.
+func queuePages(b *pgx.Batch, users []feedengine.LoadUser, loaded []feedengine.LoadedUser) {
+	var names []string
+	var limits []int32
+	var at []int // index in users
+	for i, u := range users {
+		if u.Page > 0 {
+			names = append(names, u.User)
+			limits = append(limits, int32(u.Page)+1)
+			at = append(at, i)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	b.Queue(q.Pages, names, limits).Query(func(rows pgx.Rows) error {
+		posts := make([][]*feedengine.Post, len(names))
+		for rows.Next() {
+			var ord int
+			p := &feedengine.Post{}
+			if err := rows.Scan(append([]any{&ord}, postFields(p)...)...); err != nil {
+				return err
+			}
+			posts[ord-1] = append(posts[ord-1], p)
+		}
+		for i, of := range posts {
+			loaded[at[i]].Page = newPage(of, users[at[i]].Page)
+		}
+		return rows.Err()
+	})
+}

@@ -1,0 +1,93 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	// callTimeout bounds every call, so that a connection to a host that went
+	// away silently is given up. It is above every timeout that the server
+	// itself is given, which end in a clearer error.
+	callTimeout = 10 * time.Second
+
+	// writerConns: the append's, a claim's, a ping's.
+	writerConns = 3
+	// defaultReaders is the reader pool's size when the configuration is silent.
+	defaultReaders = 8
+)
+
+// writerParams end an append that cannot get on: its callers wait, and its
+// locks keep a claimer waiting.
+var writerParams = map[string]string{
+	"default_transaction_isolation":       "read committed", // claims rely on it: see claim.go
+	"statement_timeout":                   "5s",
+	"lock_timeout":                        "2s",
+	"idle_in_transaction_session_timeout": "5s",
+	"jit":                                 "off",
+}
+
+// readerParams make every implicit transaction one read-only snapshot. The JIT
+// is off since it takes longer to compile these queries than to run them.
+var readerParams = map[string]string{
+	"default_transaction_isolation": "repeatable read",
+	"default_transaction_read_only": "on",
+	"statement_timeout":             "8s",
+	"jit":                           "off",
+}
+
+// newPool makes a pool without connecting. name is what errors call it.
+func newPool(cfg Config, conns int, params map[string]string) (*pgxpool.Config, error) {
+	pc, err := pgxpool.ParseConfig(cfg.URL)
+	if err != nil {
+		return nil, err // pgx keeps the password out of it
+	}
+	for k, v := range params {
+		pc.ConnConfig.RuntimeParams[k] = v
+	}
+	pc.ConnConfig.RuntimeParams["application_name"] = cfg.Node
+	pc.MaxConns = int32(conns)
+	pc.MinConns = 0
+	pc.MaxConnIdleTime = 5 * time.Minute
+	if pc.ConnConfig.ConnectTimeout == 0 {
+		pc.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
+	return pc, nil
+}
+
+func newWriters(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
+	pc, err := newPool(cfg, writerConns, writerParams)
+	if err != nil {
+		return nil, err
+	}
+	// What an append sends is prepared with the connection, so that each append,
+	// the first too, is a single round trip.
+	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		if _, err := conn.Exec(ctx, q.Durable); err != nil {
+			return fmt.Errorf("insist on durable commits: %w", err)
+		}
+		for _, text := range appendQueries {
+			if _, err := conn.Prepare(ctx, text, text); err != nil {
+				return fmt.Errorf("prepare: %w", err)
+			}
+		}
+		return nil
+	}
+	return pgxpool.NewWithConfig(ctx, pc)
+}
+
+func newReaders(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
+	conns := cfg.MaxConns
+	if conns == 0 {
+		conns = defaultReaders
+	}
+	pc, err := newPool(cfg, conns, readerParams)
+	if err != nil {
+		return nil, err
+	}
+	return pgxpool.NewWithConfig(ctx, pc)
+}
