@@ -1,0 +1,34 @@
+package shard
+
+// State is what /cluster shows of a host.
+type State struct {
+	Node   string       `json:"node"`
+	Shards []ShardState `json:"shards"`
+}
+
+// ShardState is one shard of it.
+type ShardState struct {
+	Shard     int    `json:"shard"`
+	Owner     string `json:"owner"`
+	Epoch     uint64 `json:"epoch"`
+	Head      uint64 `json:"head"` // seq of its log's last event
+	Residents int64  `json:"residents"`
+	Sessions  int64  `json:"sessions"`
+	Edges     int64  `json:"edges"`
+	Lag       uint64 `json:"lag"` // events that the shard has yet to apply
+	Mailbox   int    `json:"mailbox"`
+}
+
+// State returns figures about all shards as of about now.
+func (h *Host) State() State {
+	heads, at := h.ring.Heads()
+	s := State{Node: h.opts.Node, Shards: make([]ShardState, len(h.actors))}
+	for i, a := range h.actors {
+		s.Shards[i] = ShardState{
+			Shard: i, Owner: h.opts.Node, Epoch: heads[i].Epoch, Head: heads[i].Seq,
+			Residents: a.residents.Load(), Sessions: a.sessions.Load(), Edges: a.edges.Load(),
+			Lag: at - min(at, a.cursor.Load()), Mailbox: len(a.mailbox),
+		}
+	}
+	return s
+}

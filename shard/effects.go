@@ -1,0 +1,71 @@
+package shard
+
+import (
+	"github.com/feedgate/feedgate/feedengine"
+)
+
+// step steps the engine and carries out the effects, in order.
+func (a *actor) step(in feedengine.Input) {
+	for {
+		for _, effect := range a.engine.Step(a.host.millis(), in) {
+			a.carryOut(effect)
+		}
+		if len(a.todo) == 0 {
+			return
+		}
+		in = a.todo[0]
+		a.todo = a.todo[1:]
+	}
+}
+
+func (a *actor) carryOut(effect feedengine.Effect) {
+	switch e := effect.(type) {
+	case feedengine.Deliver:
+		a.host.opts.Outlet.Deliver(e.Delivery)
+	case feedengine.SendReset:
+		a.host.opts.Outlet.Reset(e.Reset)
+	case feedengine.Reply:
+		if done, ok := a.waiting[e.Token]; ok {
+			delete(a.waiting, e.Token)
+			done(e.Result)
+		}
+	case feedengine.Load:
+		if !a.host.loader.Ask(a.shard, e.LoadUser) {
+			a.todo = append(a.todo, feedengine.LoadedInput{
+				Users: []feedengine.LoadedUser{{User: e.User}},
+				Err:   feedengine.Refuse(feedengine.Overloaded, "too many feeds are being loaded"),
+			})
+		}
+	case feedengine.SaveMark:
+		a.saveMark(e)
+	case feedengine.Audited:
+		a.host.audited(a.shard, e)
+	case feedengine.Gap:
+		// The ring takes nothing but the next event of a log.
+		a.host.log.Error("shard: the ring has a gap", "shard", e.Shard, "applied", e.Applied)
+	}
+}
+
+func (a *actor) saveMark(e feedengine.SaveMark) {
+	answer := func(o Outcome) {
+		m := saved{token: e.Token, mark: e.Mark}
+		if o.Err != nil {
+			m.err = refusalOf(o.Err)
+		}
+		a.post(m)
+	}
+	err := a.host.writer.Submit(Pending{
+		Write: feedengine.Write{Shard: a.shard, Mark: &e.Mark},
+		Done:  answer,
+	})
+	if err != nil {
+		a.todo = append(a.todo, feedengine.MarkSavedInput{Token: e.Token, Mark: e.Mark, Err: refusalOf(err)})
+	}
+}
+
+// token keeps an answer until the engine gives it.
+func (a *actor) token(done func(feedengine.Result)) feedengine.Token {
+	a.lastToken++
+	a.waiting[a.lastToken] = done
+	return a.lastToken
+}

@@ -1,0 +1,256 @@
+package shard
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/feedgate/feedgate/feedengine"
+)
+
+// Store is all that a host's parts need of storage.
+type Store interface {
+	Log
+	LogReader
+	Views
+	Checks
+	Trim
+	Shards() int
+}
+
+// Outlet takes what sessions are to be sent. Its methods are called on the
+// shards' goroutines and must not hold them up.
+type Outlet interface {
+	Deliver(feedengine.Delivery)
+	Reset(feedengine.Reset)
+}
+
+// Options are what a host is made of. A zero value means the default that a
+// comment gives.
+type Options struct {
+	Node    string // the node's name, unique in the cluster
+	Store   Store
+	Outlet  Outlet
+	Metrics *metrics.Set
+	Log     *slog.Logger
+
+	Now        func() time.Time // time.Now
+	Tick       time.Duration    // how often shards look after what is idle; 1 s
+	Residency  time.Duration    // how long a view stays after its last session; 10 min
+	ViewBudget int64            // bytes of all views beyond which idle ones go early; 0: none
+	Ring       int              // events that the ring keeps, a power of two; 65,536
+	AuditEvery time.Duration    // how often somebody's counters are recounted; 500 ms, negative: never
+	Retention  time.Duration    // how long logs and keys are kept; 24 h
+}
+
+func (o *Options) setDefaults() {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Tick == 0 {
+		o.Tick = time.Second
+	}
+	if o.Residency == 0 {
+		o.Residency = 10 * time.Minute
+	}
+	if o.Ring == 0 {
+		o.Ring = 1 << 16
+	}
+	if o.AuditEvery == 0 {
+		o.AuditEvery = 500 * time.Millisecond
+	}
+	if o.Retention == 0 {
+		o.Retention = 24 * time.Hour
+	}
+}
+
+var (
+	errStopped = feedengine.Refuse(feedengine.Unavailable, "the node is stopping")
+	errBusy    = feedengine.Refuse(feedengine.Overloaded, "the shard has too much to do")
+)
+
+// Host runs all shards of a node.
+type Host struct {
+	// Set at construction.
+	opts    Options
+	log     *slog.Logger
+	clock   *Clock
+	ring    *Ring
+	writer  *Writer
+	loader  *Loader
+	checks  *Pool
+	trimmer *Trimmer
+	actors  []*actor // by ShardID
+	metrics hostMetrics
+	stop    chan struct{}  // closed to end the actors and the auditor
+	running sync.WaitGroup // actors and auditor
+	lost    chan error     // 1: the first reason
+
+	stopping atomic.Bool
+}
+
+// NewHost claims all shards of the store and starts to serve them. From then on
+// no other process can write to them; one that did so before is fenced.
+func NewHost(ctx context.Context, opts Options) (*Host, error) {
+	opts.setDefaults()
+	shards := opts.Store.Shards()
+	all := make([]feedengine.ShardID, shards)
+	for i := range all {
+		all[i] = feedengine.ShardID(i)
+	}
+	heads, err := opts.Store.Claim(ctx, opts.Node, all)
+	if err != nil {
+		return nil, fmt.Errorf("claim %d shards: %w", shards, err)
+	}
+
+	h := &Host{
+		opts:  opts,
+		log:   opts.Log,
+		clock: NewClock(opts.Now),
+		ring:  NewRing(opts.Ring, shards),
+		stop:  make(chan struct{}),
+		lost:  make(chan error, 1), // full: the first reason is enough
+	}
+	h.ring.SetHeads(heads)
+	for _, head := range heads {
+		h.clock.Observe(head.ID.Tick())
+	}
+	h.metrics.register(h, opts.Metrics)
+	h.checks = NewPool(16, 4096)
+	h.writer = NewWriter(WriterOptions{
+		Node: opts.Node, Log: opts.Store, Reader: opts.Store, Heads: heads,
+		OnCommit: h.ring.Append, OnLost: h.lose,
+		Metrics: opts.Metrics, Logger: opts.Log,
+	})
+	h.loader = NewLoader(LoaderOptions{
+		Views: opts.Store, Ring: h.ring, Keep: feedengine.DefaultKeepUnread, Deliver: h.deliverLoad,
+		Metrics: opts.Metrics, Logger: opts.Log,
+	})
+	h.trimmer = NewTrimmer(TrimmerOptions{Store: opts.Store, Retention: opts.Retention, Metrics: opts.Metrics, Logger: opts.Log})
+	for _, s := range all {
+		h.actors = append(h.actors, newActor(h, s, h.newEngine(s, heads), h.ring.Head()))
+	}
+	for _, a := range h.actors {
+		h.ring.Subscribe(a.wake)
+		h.running.Go(func() { a.run(h.stop) })
+	}
+	if opts.AuditEvery > 0 {
+		h.running.Go(h.runAuditor)
+	}
+	return h, nil
+}
+
+func (h *Host) newEngine(s feedengine.ShardID, heads []feedengine.Head) *feedengine.Engine {
+	// Streams count up from a random 64-bit number: two lives of a shard
+	// overlap with a chance of one in 2^31 or less, if each gave out 2^32.
+	var first [8]byte
+	rand.Read(first[:])
+	return feedengine.New(feedengine.Options{
+		Shard:       s,
+		ShardOf:     func(user string) feedengine.ShardID { return Of(user, len(heads)) },
+		Heads:       heads,
+		FirstStream: feedengine.StreamID(binary.LittleEndian.Uint64(first[:])),
+	})
+}
+
+// Submit hands a request to the shard that it concerns. Done is called with the
+// outcome, always, and for a refusal perhaps before Submit returns.
+func (h *Host) Submit(r feedengine.Request) {
+	if h.stopping.Load() {
+		r.Done(feedengine.Result{Err: errStopped})
+		return
+	}
+	shard := Of(r.User, len(h.actors))
+	if do, ok := r.Do.(feedengine.Delete); ok {
+		shard = do.Post.Shard()
+		if int(shard) >= len(h.actors) {
+			r.Done(feedengine.Result{Err: feedengine.Refuse(feedengine.NotFound, "there is no such post")})
+			return
+		}
+	}
+	a := h.actors[shard]
+	m := asked{Request: r}
+	if a.offer(m) {
+		return
+	}
+	if _, ok := r.Do.(feedengine.Detach); ok {
+		a.depart(m)
+		return
+	}
+	h.metrics.refused.Inc()
+	r.Done(feedengine.Result{Err: errBusy})
+}
+
+// Lost tells, once, that another process has claimed shards of this node.
+// Nothing can be written to them any more: the node must stop.
+func (h *Host) Lost() <-chan error { return h.lost }
+
+func (h *Host) lose(shards []feedengine.ShardID, err error) {
+	h.metrics.lost.Add(len(shards))
+	h.log.Error("shards were claimed by another process", "shards", len(shards), "first", shards[0], "error", err)
+	select {
+	case h.lost <- fmt.Errorf("%d shards were claimed by another process: %w", len(shards), err):
+	default:
+	}
+}
+
+func (h *Host) deliverLoad(s feedengine.ShardID, l *Loaded) { h.actors[s].post(arrived{l}) }
+
+// millis is the engines' time.
+func (h *Host) millis() int64 { return h.opts.Now().Sub(feedengine.IDEpoch).Milliseconds() }
+
+func (h *Host) overBudget() bool {
+	return h.opts.ViewBudget > 0 && h.sum(func(a *actor) int64 { return a.bytes.Load() }) > h.opts.ViewBudget
+}
+
+func (h *Host) sum(of func(*actor) int64) int64 {
+	n := int64(0)
+	for _, a := range h.actors {
+		n += of(a)
+	}
+	return n
+}
+
+// Stop ends the host: requests are refused from now on, writes that were taken
+// are finished. When ctx ends first, they are given up, and Stop returns its error.
+func (h *Host) Stop(ctx context.Context) error {
+	h.stopping.Store(true)
+	err := h.writer.Stop(ctx)
+	h.trimmer.Stop()
+	h.loader.Stop()
+	h.checks.Stop()
+	close(h.stop)
+	h.running.Wait()
+	return err
+}
+
+// inspect runs look on every actor's goroutine, one after the other.
+func (h *Host) inspect(look func(*actor)) {
+	for _, a := range h.actors {
+		done := make(chan struct{})
+		a.post(inspect{look, done})
+		select {
+		case <-done:
+		case <-a.done:
+		}
+	}
+}
+
+// Check verifies the invariants of all shards and returns what is broken, or nil.
+func (h *Host) Check() error {
+	var errs []error
+	h.inspect(func(a *actor) {
+		if err := a.engine.Check(); err != nil {
+			errs = append(errs, fmt.Errorf("shard %d: %w", a.shard, err))
+		}
+	})
+	return errors.Join(errs...)
+}
