@@ -373,6 +373,102 @@ func TestHostStopFinishesWhatItTook(t *testing.T) {
 	})
 }
 
+// hold stops the user's shard until the returned function is called.
+func (h *harness) hold(user string) (release func()) {
+	stuck, free := make(chan struct{}), make(chan struct{})
+	a := h.host.actors[Of(user, len(h.host.actors))]
+	go a.post(inspect{func(*actor) { close(stuck); <-free }, make(chan struct{})})
+	<-stuck
+	return func() { close(free) }
+}
+
+// A post that commits between a follow's id and the follow's commit came after
+// the follow: it counts.
+func TestHostFollowTakesInWhatItPassed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, 8, nil)
+		defer h.host.Stop(context.Background())
+		dev := h.attach("bob", 1, nil)
+		before := h.must("alice", feedengine.Publish{Text: "before", Kind: "post"}).Post
+
+		a := h.host.actors[Of("bob", 8)]
+		ev := &feedengine.Event{Kind: feedengine.KindFollow, Actor: "bob", Users: []string{"alice"}}
+		h.host.inspect(func(at *actor) {
+			if at == a {
+				from := h.host.ring.Head()
+				ev.ID = h.host.clock.Next().ID(a.shard)
+				a.follows[ev.ID] = from
+			}
+		})
+		kept := h.must("alice", feedengine.Publish{Text: "kept", Kind: "post"}).Post
+		gone := h.must("alice", feedengine.Publish{Text: "gone", Kind: "post"}).Post
+		h.must("alice", feedengine.Delete{Post: gone.ID})
+
+		done := make(chan feedengine.Result, 1)
+		m := asked{Request: feedengine.Request{User: "bob", Done: func(r feedengine.Result) { done <- r }}}
+		a.post(checked{func() {
+			a.write(m, "", ev, nil, func(Outcome) feedengine.Result { return feedengine.Result{} })
+		}})
+		<-done
+		synctest.Wait()
+		if dev.counts.Feed != 1 || dev.posts[kept.ID] != 1 || dev.posts[before.ID] != 0 {
+			t.Fatalf("after the follow: %+v", dev)
+		}
+		if facts := h.facts("bob"); facts.Feed.Total != 1 {
+			t.Fatalf("the facts say %d", facts.Feed.Total)
+		}
+	})
+}
+
+// Whoever was told that a post is durable finds it counted, however busy the
+// follower's shard was.
+func TestHostAnswersAreNewerThanAcknowledgedPosts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, 8, nil)
+		defer h.host.Stop(context.Background())
+		h.must("bob", feedengine.Follow{Users: []string{"alice"}})
+		h.must("bob", feedengine.Unread{})
+		for i := range uint32(50) {
+			release := h.hold("bob")
+			got := make(chan feedengine.Result, 1)
+			h.must("alice", feedengine.Publish{Text: "x", Kind: "post"})
+			h.host.Submit(feedengine.Request{User: "bob", Do: feedengine.Unread{}, Done: func(r feedengine.Result) { got <- r }})
+			release()
+			if r := <-got; r.Counts.Feed != i+1 {
+				t.Fatalf("%d posts are durable, %d counted", i+1, r.Counts.Feed)
+			}
+		}
+	})
+}
+
+// A detach finds its way although the mailbox is full.
+func TestHostNeverRefusesADetach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, 1, nil)
+		defer h.host.Stop(context.Background())
+		h.attach("bob", 1, nil)
+		release := h.hold("bob")
+		busy := 0
+		for range mailboxSize + 10 {
+			h.host.Submit(feedengine.Request{User: "bob", Do: feedengine.Unread{}, Done: func(r feedengine.Result) {
+				if r.Err == errBusy {
+					busy++
+				}
+			}})
+		}
+		gone := make(chan feedengine.Result, 1)
+		h.host.Submit(feedengine.Request{User: "bob", Do: feedengine.Detach{Session: 1}, Done: func(r feedengine.Result) { gone <- r }})
+		release()
+		if r := <-gone; r.Err != nil || busy != 10 {
+			t.Fatalf("detach: %+v; %d requests refused", r, busy)
+		}
+		synctest.Wait()
+		if n := h.host.actors[0].engine.Stats().Sessions; n != 0 {
+			t.Errorf("%d sessions are attached", n)
+		}
+	})
+}
+
 // A shard whose ring is too small for what happens rebuilds its views, and
 // says so to its sessions; nothing stays wrong.
 func TestHostFallsBehindTheRing(t *testing.T) {
@@ -381,9 +477,7 @@ func TestHostFallsBehindTheRing(t *testing.T) {
 		defer h.host.Stop(context.Background())
 		h.must("bob", feedengine.Follow{Users: []string{"alice"}})
 		dev := h.attach("bob", 1, nil)
-		stuck, free := make(chan struct{}), make(chan struct{})
-		go h.host.actors[Of("bob", 2)].post(inspect{func(*actor) { close(stuck); <-free }, make(chan struct{})})
-		<-stuck
+		release := h.hold("bob")
 		events := make([]*feedengine.Event, 0, 20)
 		author := Of("alice", 2)
 		seq := uint64(len(h.store.log(author)))
@@ -397,7 +491,7 @@ func TestHostFallsBehindTheRing(t *testing.T) {
 		h.store.logs[author] = append(h.store.logs[author], events...)
 		h.store.mu.Unlock()
 		h.host.ring.Append(events)
-		close(free)
+		release()
 		synctest.Wait()
 		if dev.resets != 1 || dev.counts.Feed != 20 {
 			t.Fatalf("after falling behind: %+v", dev)
