@@ -1,0 +1,113 @@
+package socket
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/coder/websocket"
+)
+
+// AcceptOptions are for one handshake.
+type AcceptOptions struct {
+	// Subprotocols are those on offer, best first. A request that names none of
+	// them is refused with HTTP 400.
+	Subprotocols []string
+
+	// Handler makes the socket's handler. It is called once, before any of the
+	// handler's methods; it may use the socket.
+	Handler func(*Socket) Handler
+}
+
+// Errors of Accept. The HTTP answer has been given.
+var (
+	ErrSubprotocol = errors.New("socket: no common subprotocol")
+	ErrShutdown    = errors.New("socket: server is shut down")
+)
+
+// Accept does the handshake and takes over the connection. It returns once the
+// socket is live; the HTTP handler then returns and holds nothing of it. On an
+// error it has answered the request, and Handler was not called.
+func (s *Server) Accept(w http.ResponseWriter, r *http.Request, opts AcceptOptions) (*Socket, error) {
+	if s.reg.closed() {
+		s.metrics.refused.Inc()
+		http.Error(w, "shutting down", http.StatusServiceUnavailable)
+		return nil, ErrShutdown
+	}
+	if !offers(r.Header, opts.Subprotocols) {
+		s.metrics.refused.Inc()
+		http.Error(w, "a subprotocol is required: "+strings.Join(opts.Subprotocols, ", "), http.StatusBadRequest)
+		return nil, ErrSubprotocol
+	}
+	hj := &hijack{ResponseWriter: w, srv: s}
+	ws, err := websocket.Accept(hj, r, &websocket.AcceptOptions{
+		Subprotocols:    opts.Subprotocols,
+		OriginPatterns:  s.opts.OriginPatterns,
+		CompressionMode: websocket.CompressionDisabled,
+	})
+	if err != nil {
+		s.metrics.refused.Inc()
+		return nil, err
+	}
+	sock := hj.sock
+	hj.br.Reset((*library)(sock)) // the library put a reader of its own before it
+	ws.SetReadLimit(s.opts.MaxFrame)
+	sock.ws = ws
+	if !s.reg.add(sock) {
+		ws.CloseNow()
+		sock.link.close()
+		return nil, ErrShutdown
+	}
+	s.metrics.accepted.Inc()
+	sock.handler = opts.Handler(sock)
+	sock.link.start(hj.first)
+	sock.link.wake()
+	return sock, nil
+}
+
+// hijack stands between the library and net/http: it takes the connection for
+// the link, and gives the library buffers just large enough for it.
+type hijack struct {
+	http.ResponseWriter
+	srv   *Server
+	sock  *Socket
+	br    *bufio.Reader
+	first []byte // what the peer sent ahead of our answer
+}
+
+func (h *hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	ahead, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	h.first = append([]byte(nil), ahead...)
+	s := &Socket{srv: h.srv, remote: addrPort(c.RemoteAddr())}
+	s.refs.Store(1)
+	s.waking.Store(queued) // holds off flush until the handler is there
+	s.heard.Store(h.srv.wheel.now.Load())
+	if s.link, err = h.srv.poller.take(s, c); err != nil {
+		c.Close()
+		return nil, nil, err
+	}
+	h.sock = s
+	l := (*library)(s)
+	h.br = bufio.NewReaderSize(l, headerBuffer)
+	return l, bufio.NewReadWriter(h.br, bufio.NewWriterSize(l, controlBuffer)), nil
+}
+
+// offers says whether the request names one of the subprotocols.
+func offers(h http.Header, protocols []string) bool {
+	for _, line := range h.Values("Sec-WebSocket-Protocol") {
+		for token := range strings.SplitSeq(line, ",") {
+			for _, p := range protocols {
+				if strings.EqualFold(strings.TrimSpace(token), p) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

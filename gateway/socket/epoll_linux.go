@@ -1,0 +1,7 @@
+package socket
+
+import "errors"
+
+func newEpoll(*Server) (poller, error) {
+	return nil, errors.ErrUnsupported
+}

@@ -1,0 +1,43 @@
+package socket
+
+import (
+	"fmt"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// counters are the server's metrics.
+type counters struct {
+	set *metrics.Set
+
+	accepted, refused    *metrics.Counter
+	bytesIn, framesIn    *metrics.Counter
+	bytesOut, framesOut  *metrics.Counter
+	wakes, writes, again *metrics.Counter
+}
+
+func newCounters(set *metrics.Set, open func() int, poller string) *counters {
+	set.NewGauge(`feedgate_socket_open`, func() float64 { return float64(open()) })
+	set.NewGauge(fmt.Sprintf(`feedgate_socket_poller{poller=%q}`, poller), func() float64 { return 1 })
+	return &counters{
+		set:       set,
+		accepted:  set.NewCounter(`feedgate_socket_handshakes_total{result="accepted"}`),
+		refused:   set.NewCounter(`feedgate_socket_handshakes_total{result="refused"}`),
+		bytesIn:   set.NewCounter(`feedgate_socket_received_bytes_total`),
+		framesIn:  set.NewCounter(`feedgate_socket_received_frames_total`),
+		bytesOut:  set.NewCounter(`feedgate_socket_sent_bytes_total`),
+		framesOut: set.NewCounter(`feedgate_socket_sent_frames_total`),
+		wakes:     set.NewCounter(`feedgate_socket_wakes_total`),
+		writes:    set.NewCounter(`feedgate_socket_writes_total`),
+		again:     set.NewCounter(`feedgate_socket_write_again_total`),
+	}
+}
+
+// closed and fault are rare enough to look their counter up.
+func (c *counters) closed(why CloseReason) {
+	c.set.GetOrCreateCounter(fmt.Sprintf(`feedgate_socket_closes_total{reason=%q}`, string(why))).Inc()
+}
+
+func (c *counters) fault(code int) {
+	c.set.GetOrCreateCounter(fmt.Sprintf(`feedgate_socket_faults_total{code="%d"}`, code)).Inc()
+}
