@@ -39,6 +39,11 @@ func newWriterBench(t *testing.T, shards int, change func(*WriterOptions)) *writ
 		change(&o)
 	}
 	b.w = NewWriter(o)
+	t.Cleanup(func() { // when the test has failed before it stopped the writer
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		b.w.Stop(ctx)
+	})
 	return b
 }
 

@@ -21,6 +21,7 @@ type fakeStore struct {
 	// Set before use.
 	fail   func(call string) fault         // asked at the start of each call; nil: no faults
 	lag    func(feedengine.ShardID) uint64 // by how many events Load's snapshot trails; nil: none
+	onLoad func([]feedengine.LoadUser)     // told of each Load that comes so far; nil: nobody
 	slow   time.Duration                   // of each call
 	poison string                          // a post with this text, or its mark's user, is refused
 
@@ -33,9 +34,10 @@ type fakeStore struct {
 	marks    map[fakeMark]feedengine.ID
 	ghost    func() // a commit still under way, until its shards are claimed
 	calls    map[string]int
-	defects  []string // what the caller should not have done
-	hidden   map[fakeKey]bool
-	appended [][]feedengine.Write
+	defects  []string             // what the caller should not have done
+	hidden   map[fakeKey]bool     // keys that the next lookup does not see
+	appended [][]feedengine.Write // the commits
+	slowUser time.Duration        // of a Load, for each user
 }
 
 type fakeKey struct{ user, op, key string }
@@ -276,7 +278,16 @@ func (s *fakeStore) Load(ctx context.Context, users []feedengine.LoadUser, keep 
 		return nil, err
 	}
 	s.mu.Lock()
+	slow := time.Duration(len(users)) * s.slowUser
+	s.mu.Unlock()
+	if slow > 0 && !sleep(ctx, slow) {
+		return nil, ctx.Err()
+	}
+	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.onLoad != nil {
+		s.onLoad(users)
+	}
 	snap := &feedengine.Snapshot{}
 	facts := fakeFacts{follows: map[string]map[string]feedengine.ID{}, deleted: map[feedengine.ID]bool{}, marks: s.marks}
 	for shard := range s.logs {
@@ -423,16 +434,13 @@ func (s *fakeStore) read(ctx context.Context, call string) error {
 
 // begin counts the call, takes its time, and says how it is to go wrong.
 func (s *fakeStore) begin(ctx context.Context, call string) fault {
-	if s.slow > 0 {
-		timer := time.NewTimer(s.slow)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-	}
 	s.mu.Lock()
 	s.calls[call]++
+	s.mu.Unlock()
+	if s.slow > 0 {
+		sleep(ctx, s.slow)
+	}
+	s.mu.Lock()
 	fail := s.fail
 	s.mu.Unlock()
 	if ctx.Err() != nil {
@@ -446,6 +454,15 @@ func (s *fakeStore) begin(ctx context.Context, call string) fault {
 
 func (s *fakeStore) defect(format string, args ...any) {
 	s.defects = append(s.defects, fmt.Sprintf(format, args...))
+}
+
+func (s *fakeStore) trimmedRows() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, seq := range s.trimmed {
+		n += int(seq)
+	}
+	return n
 }
 
 // count is how often a call was made.
