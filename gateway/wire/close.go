@@ -9,6 +9,7 @@ type CloseCode int
 const (
 	CloseNormal      CloseCode = 1000 // RFC 6455, 7.4.1
 	CloseGoingAway   CloseCode = 1001
+	CloseViolation   CloseCode = 1002 // against RFC 6455 itself
 	CloseTooBig      CloseCode = 1009 // a frame above MaxFrame
 	CloseInternal    CloseCode = 4100
 	CloseOverloaded  CloseCode = 4101
@@ -30,6 +31,8 @@ func (c CloseCode) Reason() string {
 		return "normal"
 	case CloseGoingAway:
 		return "going_away"
+	case CloseViolation:
+		return "websocket_violation"
 	case CloseTooBig:
 		return "frame_too_big"
 	case CloseInternal:
@@ -55,7 +58,7 @@ func (c CloseCode) Reason() string {
 	case CloseProtocol:
 		return "protocol_error"
 	}
-	return "unknown"
+	return "other"
 }
 
 // Bye is the last frame before a close: why, and when to come back.

@@ -39,7 +39,7 @@ const JSONv1 = "feedgate.v1.json"
 var JSON Codec = jsonCodec{}
 
 // Codecs holds every subprotocol's codec, the preferred first.
-var Codecs = []struct {
+var Codecs = [...]struct {
 	Subprotocol string
 	Codec       Codec
 }{

@@ -1,0 +1,96 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/gateway/wire"
+)
+
+// The operations that concern the session itself.
+
+func (s *session) connectAgain(op *operation, c *call) {
+	s.failed(op, c.req.ID, badRequest("this socket is connected already"), c.began)
+}
+
+func (s *session) ping(op *operation, c *call) {
+	s.done(op, c.req.ID, wire.Empty{}, replyBytes, c.began)
+}
+
+// refresh takes a newer token of the same user in place of the one that expires.
+func (s *session) refresh(op *operation, c *call) {
+	id, began := c.req.ID, c.began
+	if c.req.Token == "" {
+		s.failed(op, id, badRequest(`"token" must be given`), began)
+		return
+	}
+	claims, err := s.g.verify(c.req.Token)
+	if err == nil && claims.User != s.user.name {
+		err = feedengine.Refuse(feedengine.Unauthorized, "the token is another user's")
+	}
+	if err != nil {
+		s.failed(op, id, err, began)
+		return
+	}
+	s.mu.Lock()
+	s.expires, s.service = claims.Expires.UnixMilli(), claims.Service
+	s.mu.Unlock()
+	s.reschedule()
+	s.done(op, id, wire.Refreshed{Expires: claims.Expires}, replyBytes, began)
+}
+
+// sync has the events after n sent again. The shard's answer comes before them.
+func (s *session) sync(op *operation, c *call) {
+	id, n, began := c.req.ID, c.req.N, c.began
+	switch {
+	case c.req.Has&wire.HasN == 0:
+		s.failed(op, id, badRequest(`"n" must be given`), began)
+		return
+	case s.standing() != live:
+		s.failed(op, id, badRequest("connect has not been answered yet"), began)
+		return
+	}
+	s.ask(feedengine.Sync{Session: s.id, N: n}, op, id, began, func(f *wire.Frame) verdict {
+		s.out.begin(f, replyBytes, n)
+		return taken
+	})
+}
+
+// setState moves the app to the background or back.
+func (s *session) setState(op *operation, c *call) {
+	id, state, began := c.req.ID, c.req.State, c.began
+	switch {
+	case state != "active" && state != "background":
+		s.failed(op, id, badRequest(`"state" must be "active" or "background"`), began)
+		return
+	case s.standing() != live:
+		s.failed(op, id, badRequest("connect has not been answered yet"), began)
+		return
+	}
+	s.ask(feedengine.SetState{Session: s.id, Background: state == "background"}, op, id, began, func(f *wire.Frame) verdict {
+		return s.out.answer(f, replyBytes)
+	})
+}
+
+// ask submits an action after which events are replayed, and has put queue the
+// reply, under s.mu, when it was granted.
+func (s *session) ask(a feedengine.Action, op *operation, id int64, began time.Time, put func(*wire.Frame) verdict) {
+	s.g.shards.Submit(feedengine.Request{
+		User: s.user.name, Deadline: began.Add(s.g.limits.Request), Do: a,
+		Done: func(res feedengine.Result) {
+			if res.Err != nil {
+				s.failed(op, id, res.Err, began)
+				return
+			}
+			op.observe(viaSocket, "", began)
+			s.mu.Lock()
+			s.pending--
+			if s.state != live {
+				s.mu.Unlock()
+				return
+			}
+			s.since = time.Now().UnixMilli()
+			s.settle(put(&wire.Frame{Kind: wire.Reply, Re: id, OK: wire.Empty{}}))
+		},
+	})
+}

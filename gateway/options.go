@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/gateway/auth"
+	"github.com/feedgate/feedgate/gateway/socket"
+)
+
+// Shards carries requests to the shards that own their users.
+type Shards interface {
+	// Submit never waits. It calls Done exactly once, maybe on a shard's
+	// goroutine, maybe before it returns.
+	Submit(feedengine.Request)
+}
+
+// Reads answers what no view holds. Its errors wrap feedengine's store errors.
+type Reads interface {
+	Feed(ctx context.Context, user string, before feedengine.ID, limit int) (*feedengine.Page, error)
+	Post(ctx context.Context, id feedengine.ID) (*feedengine.Post, error)
+	Graph
+}
+
+// Graph lists the follow graph: users in ascending order after the one named.
+type Graph interface {
+	Following(ctx context.Context, user, after string, limit int) ([]string, error)
+	Followers(ctx context.Context, user, after string, limit int) ([]string, error)
+}
+
+// Verifier says who a token's bearer is. See gateway/auth.
+type Verifier interface {
+	Verify(ctx context.Context, token string) (auth.Claims, error)
+}
+
+// Health tells the state of what the node stands on, for /readyz. nil is good;
+// the errors are logged, not shown.
+type Health interface {
+	Storage(ctx context.Context) error
+	Bus(ctx context.Context) error
+}
+
+// Options is everything that a Gateway needs. What is not said to be optional
+// is required.
+type Options struct {
+	Shards   Shards
+	Reads    Reads
+	Health   Health
+	Verifier Verifier
+	Metrics  *metrics.Set
+	Log      *slog.Logger
+
+	// Origins are the browser origins that may use this node besides its own:
+	// patterns of path.Match for a host, or for scheme://host where a pattern
+	// has "://". Empty: same origin only.
+	Origins []string
+
+	Socket socket.Options // Metrics, Log, MaxFrame and OriginPatterns are filled in
+
+	Limits Limits // zero fields take their default
+
+	Demo     http.Handler                                             // optional: the demo page, served at /
+	DevToken func(user string) (token string, err error)              // optional: dev mode's POST /dev/token
+	Cluster  func(ctx context.Context) any                            // optional: what /cluster shows as JSON
+	Check    func(ctx context.Context) error                          // optional: the invariants, for /debug/check
+	Revoke   func(ctx context.Context, user string) *feedengine.Error // optional: also disconnects the user elsewhere
+}
+
+// Limits bound what clients may cost.
+type Limits struct {
+	Rate           float64       // requests per second and user; default 50
+	Burst          int           // requests at once per user; default 200
+	SocketsPerUser int           // default 32
+	OutboxBytes    int           // of queued events per socket; default 256 KiB
+	Reads          int           // storage reads at a time; default 32
+	ReadsWaiting   int           // storage reads that may wait for one of those; default 1,024
+	Request        time.Duration // after which a request is refused; default 10 s
+}
+
+func (l Limits) withDefaults() Limits {
+	setDefault(&l.Rate, 50)
+	setDefault(&l.Burst, 200)
+	setDefault(&l.SocketsPerUser, 32)
+	setDefault(&l.OutboxBytes, 256<<10)
+	setDefault(&l.Reads, 32)
+	setDefault(&l.ReadsWaiting, 1024)
+	setDefault(&l.Request, 10*time.Second)
+	return l
+}
+
+func setDefault[T int | float64 | time.Duration](v *T, d T) {
+	if *v == 0 {
+		*v = d
+	}
+}
+
+func (o *Options) validate() error {
+	switch {
+	case o.Shards == nil, o.Reads == nil, o.Health == nil, o.Verifier == nil, o.Metrics == nil, o.Log == nil:
+		return errors.New("gateway: Shards, Reads, Health, Verifier, Metrics and Log are required")
+	case o.Limits.Rate < 0, o.Limits.Burst < 0, o.Limits.SocketsPerUser < 0, o.Limits.OutboxBytes < 0,
+		o.Limits.Reads < 0, o.Limits.ReadsWaiting < 0, o.Limits.Request < 0:
+		return errors.New("gateway: limits must not be negative")
+	}
+	return nil
+}
