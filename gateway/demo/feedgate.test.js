@@ -413,6 +413,18 @@ test('a publish refused for now is repeated after retry_ms; for good, it is reje
   assert.deepEqual([done.error.code, done.error.key], ['conflict', 'k1']);
 });
 
+test('a refused publish keeps its wait on the next socket', async () => {
+  const w = await connected();
+  w.gate.publish('hello').catch(() => {});
+  await w.answer('publish', { error: { code: 'overloaded', retryable: true, retry_ms: 5_000 } });
+  await w.close();
+  await w.advance(1_000);
+  await w.open({ resumed: true });
+  assert.equal(w.asked('publish').length, 0);
+  await w.advance(4_000);
+  assert.equal(w.asked('publish').length, 1);
+});
+
 test('requests made offline wait for the connection; each has its time', async () => {
   const w = new World();
   w.gate.start();
@@ -516,6 +528,7 @@ test('a hidden page counts as in the background after a while, and tells a new s
   await w.advance(4_000);
   look('visible');
   await w.answer('ping');
+  await w.advance(6_000);
   assert.equal(w.asked('state').length, 0);
   look('hidden');
   await w.advance(5_000);
