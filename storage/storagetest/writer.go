@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -114,4 +115,12 @@ func (w *writer) written(t testing.TB) []*feedengine.Event {
 		t.Fatalf("read log: %v", err)
 	}
 	return events
+}
+
+// gone fails the test if the post is there.
+func (w *writer) gone(t testing.TB, id feedengine.ID) {
+	t.Helper()
+	if p, err := w.store.Post(t.Context(), id); !errors.Is(err, feedengine.ErrNotFound) {
+		t.Errorf("post %d: %+v, %v, want ErrNotFound", id, p, err)
+	}
 }
