@@ -1,7 +1,146 @@
 package socket
 
-import "errors"
+import (
+	"fmt"
+	"net"
+	"runtime"
+	"syscall"
 
-func newEpoll(*Server) (poller, error) {
-	return nil, errors.ErrUnsupported
+	"golang.org/x/sys/unix"
+)
+
+// epoll holds the descriptors of all plain connections in one epoll instance of
+// its own. One goroutine waits there and hands on what it hears to a few that
+// read and a few that write; none of them ever waits for a peer.
+type epoll struct {
+	srv    *Server
+	fd     int // the epoll instance
+	stopFd int // an eventfd: readable ends poll
+
+	reads, writes *runq
+}
+
+// edges is what every descriptor is registered for, once: edge-triggered, so
+// that no frame costs an epoll_ctl. Readers and writers therefore go on until
+// the kernel says that it has no more.
+const edges = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+
+func newEpoll(srv *Server) (poller, error) {
+	p := &epoll{srv: srv, reads: newRunq(), writes: newRunq()}
+	var err error
+	if p.fd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("socket: epoll_create: %w", err)
+	}
+	if p.stopFd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		unix.Close(p.fd)
+		return nil, fmt.Errorf("socket: eventfd: %w", err)
+	}
+	if err = p.register(p.stopFd, 0, unix.EPOLLIN); err != nil {
+		unix.Close(p.fd)
+		unix.Close(p.stopFd)
+		return nil, fmt.Errorf("socket: epoll_ctl: %w", err)
+	}
+	// Handlers do not wait, so more than this would only take turns.
+	cores := runtime.GOMAXPROCS(0)
+	for range 2 * cores {
+		srv.wg.Go(p.read)
+	}
+	for range cores {
+		srv.wg.Go(p.write)
+	}
+	srv.wg.Go(p.poll)
+	return p, nil
+}
+
+func (p *epoll) name() string { return "epoll" }
+
+// stop ends the goroutines. poll closes the descriptors, as it is the one to use them.
+func (p *epoll) stop() {
+	unix.Write(p.stopFd, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	p.reads.end()
+	p.writes.end()
+}
+
+// register asks for events of fd, which come with id. Ids of sockets are never 0.
+func (p *epoll) register(fd int, id uint64, events uint32) error {
+	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(id), Pad: int32(id >> 32)})
+}
+
+// take makes the connection's descriptor the link's own: a duplicate, after
+// which the net.Conn is closed.
+func (p *epoll) take(s *Socket, c net.Conn) (link, error) {
+	switch c.(type) {
+	case *net.TCPConn, *net.UnixConn:
+	default:
+		return streams{p.srv}.take(s, c) // TLS: the bytes are not the connection's
+	}
+	raw, err := c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	l := &parked{s: s, p: p}
+	l.readNode.s, l.writeNode.s = s, s
+	ctl := raw.Control(func(fd uintptr) {
+		l.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if ctl != nil {
+		err = ctl
+	}
+	if err != nil {
+		return nil, fmt.Errorf("socket: taking the descriptor: %w", err)
+	}
+	c.Close()
+	return l, nil
+}
+
+// poll hands on events until stop.
+func (p *epoll) poll() {
+	defer unix.Close(p.stopFd)
+	defer unix.Close(p.fd)
+	events := make([]unix.EpollEvent, 256)
+	for {
+		n, err := unix.EpollWait(p.fd, events, -1)
+		if err != nil && err != unix.EINTR {
+			// Not possible with a valid descriptor; without it no socket lives.
+			panic(fmt.Sprintf("socket: epoll_wait: %v", err))
+		}
+		for _, e := range events[:max(n, 0)] {
+			id := uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32
+			if id == 0 {
+				return
+			}
+			if s := p.srv.reg.get(id); s != nil {
+				s.link.(*parked).event(e.Events)
+			}
+		}
+	}
+}
+
+// read serves readable sockets.
+func (p *epoll) read() {
+	room, msg := make([]byte, 16<<10), []byte(nil)
+	for s := p.reads.pop(); s != nil; s = p.reads.pop() {
+		if s.enter() {
+			s.link.(*parked).turn(room, &msg)
+			s.exit()
+		}
+	}
+}
+
+// write serves woken sockets.
+func (p *epoll) write() {
+	b := new(Batch)
+	for s := p.writes.pop(); s != nil; s = p.writes.pop() {
+		if !s.enter() {
+			continue
+		}
+		out := s.flush(b)
+		s.exit()
+		switch out {
+		case more:
+			s.link.wake()
+		case ended:
+			s.exit() // the link's reference
+		}
+	}
 }
