@@ -60,6 +60,10 @@ const (
 	faultOdd          // an error that no contract names; it was committed
 )
 
+func (f fault) String() string {
+	return [...]string{"works", "unavailable", "unknown, committed", "unknown, not committed", "ghost", "hangs", "odd"}[f]
+}
+
 func newFakeStore(shards int) *fakeStore {
 	return &fakeStore{
 		logs:    make([][]*feedengine.Event, shards),
