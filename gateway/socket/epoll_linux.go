@@ -80,6 +80,7 @@ func (p *epoll) take(s *Socket, c net.Conn) (link, error) {
 	}
 	l := &parked{s: s, p: p}
 	l.readNode.s, l.writeNode.s = s, s
+	l.reading.Store(queued)
 	ctl := raw.Control(func(fd uintptr) {
 		l.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 	})

@@ -19,7 +19,7 @@ const (
 // call at a time; the caller holds a reference.
 func (s *Socket) flush(b *Batch) outcome {
 	s.waking.Store(running)
-	if s.killed.Load() {
+	if s.killed() {
 		return ended // and the state stays running: nothing queues it again
 	}
 	if len(s.rest) > 0 {

@@ -14,7 +14,7 @@ type parked struct {
 	p  *epoll
 	fd int
 
-	reading atomic.Uint32 // idle, queued, running or again, as of a flush
+	reading atomic.Uint32 // idle, queued, running or again, as of a flush; at first queued
 	hup     atomic.Bool   // the peer ended its side: read on until that shows
 
 	first []byte // owned by the reading turn: what came before the handshake's answer
@@ -29,9 +29,7 @@ func (l *parked) start(first []byte) {
 		l.s.kill(CloseAborted)
 		return
 	}
-	if len(first) > 0 {
-		l.readable()
-	}
+	l.p.reads.push(&l.readNode)
 }
 
 func (l *parked) wake() { l.p.writes.push(&l.writeNode) }
@@ -85,7 +83,7 @@ func (l *parked) turn(room []byte, msg *[]byte) {
 	}
 	// A peer that sends without pause gives way to others every 256 KiB.
 	for range 16 {
-		if l.s.killed.Load() {
+		if l.s.killed() {
 			return // and stays running: nothing queues it again
 		}
 		hup := l.hup.Load()

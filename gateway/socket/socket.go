@@ -23,9 +23,8 @@ type Socket struct {
 
 	// refs counts who works with the socket, and one for the link while it
 	// serves it. At zero the socket ends, and enter fails for good.
-	refs   atomic.Int32
-	killed atomic.Bool
-	why    CloseReason // set by the kill that won, before the link hears of it
+	refs atomic.Int32
+	why  atomic.Pointer[CloseReason] // set once, by the kill that won
 
 	waking atomic.Uint32 // one of the wake states
 	heard  atomic.Int64  // the wheel's tick of the last frame
@@ -75,11 +74,12 @@ func (s *Socket) exit() {
 
 // kill has the socket end as soon as nobody works with it. The first call wins.
 func (s *Socket) kill(why CloseReason) {
-	if s.killed.CompareAndSwap(false, true) {
-		s.why = why
+	if s.why.CompareAndSwap(nil, &why) {
 		s.link.kill()
 	}
 }
+
+func (s *Socket) killed() bool { return s.why.Load() != nil }
 
 // clean says that the close handshake is complete: nothing is lost by an orderly
 // end. Otherwise the connection is reset, lest a dead peer's bytes stay in the
@@ -92,8 +92,9 @@ func (s *Socket) finish() {
 	s.ws.CloseNow() // only lets go of the library's state; its error says that it was closed before
 	s.link.close()
 	s.in, s.rest = inbound{}, nil
-	s.srv.metrics.closed(s.why)
-	s.handler.Closed(s.why)
+	why := *s.why.Load() // the link gives its reference back only after a kill
+	s.srv.metrics.closed(why)
+	s.handler.Closed(why)
 	s.srv.forget(s)
 }
 

@@ -78,7 +78,7 @@ func (l *stream) write(p []byte) (int, error) {
 	// A peer that takes a little now and then must not hold more than one
 	// batch for long, so the deadline is for the whole of it.
 	l.c.SetWriteDeadline(time.Now().Add(l.s.srv.opts.WriteTimeout))
-	if l.s.killed.Load() {
+	if l.s.killed() {
 		return 0, net.ErrClosed // kill's deadline may just have been overwritten
 	}
 	return l.c.Write(p)
