@@ -41,7 +41,7 @@ func (g *Gateway) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.metrics.moved(closed, opening)
-	sock, err := g.sockets.Accept(w, r, socket.AcceptOptions{
+	sock, err := g.sockets.Accept(&handshakeWriter{ResponseWriter: w}, r, socket.AcceptOptions{
 		Subprotocols: subprotocols(),
 		Handler:      func(sock *socket.Socket) socket.Handler { return s.take(sock, sock.Subprotocol()) },
 	})
