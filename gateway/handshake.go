@@ -1,27 +1,36 @@
 package gateway
 
 import (
+	"bufio"
+	"net"
 	"net/http"
 
 	"github.com/feedgate/feedgate/feedengine"
 )
 
 // handshakeWriter gives a refused upgrade the error object that every other
-// route has: the WebSocket library answers in plain text. The connection is
-// hijacked through it (Unwrap, see http.ResponseController).
+// route has: the WebSocket library answers in plain text.
 type handshakeWriter struct {
 	http.ResponseWriter
-	refused bool
+	mute bool // the answer has been given, or the connection was handed over
 }
 
-func (w *handshakeWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// Hijack hands the connection over. What fails after it can be told nobody.
+func (w *handshakeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	w.mute = w.mute || err == nil
+	return c, rw, err
+}
 
 func (w *handshakeWriter) WriteHeader(status int) {
-	if status < http.StatusBadRequest || w.refused {
+	if w.mute {
+		return
+	}
+	if status < http.StatusBadRequest {
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
-	w.refused = true
+	w.mute = true
 	code := feedengine.BadRequest
 	message := "this is a WebSocket: an upgrade with the subprotocol feedgate.v1.json is needed"
 	switch status {
@@ -38,7 +47,7 @@ func (w *handshakeWriter) WriteHeader(status int) {
 
 // Write drops the library's text.
 func (w *handshakeWriter) Write(p []byte) (int, error) {
-	if w.refused {
+	if w.mute {
 		return len(p), nil
 	}
 	return w.ResponseWriter.Write(p)
