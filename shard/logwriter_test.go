@@ -193,14 +193,30 @@ func TestWriterBoundsABatch(t *testing.T) {
 		for range 50 {
 			b.submit(b.post(0, "small")) // a full batch of 40; the other 10 …
 		}
-		b.submit(b.follow(0, 29))  // … just fit with this one
-		b.submit(b.follow(0, 39))  // fills a batch
-		b.submit(b.follow(0, 60))  // more than a batch, for itself
-		b.submit(b.post(0, "x"))   // may not join a bulk event, nor it this
+		b.submit(b.follow(0, 29)) // … just fit with this one
+		b.submit(b.follow(0, 39)) // fills a batch
+		b.submit(b.follow(0, 60)) // more than a batch, for itself
+		b.submit(b.post(0, "x"))
+		b.stop()
+		if got := b.batches(); !slices.Equal(got, []int{1, 40, 11, 1, 1, 1}) {
+			t.Fatalf("batches %v", got)
+		}
+	})
+}
+
+func TestWriterCommitsBulkEventsApart(t *testing.T) {
+	synctested(t, func(t *testing.T) {
+		b := newWriterBench(t, 1, nil)
+		b.store.slow = 10 * time.Millisecond
+		b.submit(b.post(0, "first"))
+		synctest.Wait()
+		b.submit(b.post(0, "x"))
+		b.submit(b.follow(0, 100))
 		b.submit(b.follow(0, 101)) // bulk
 		b.submit(b.post(0, "y"))
+		b.submit(b.post(0, "z"))
 		b.stop()
-		if got := b.batches(); !slices.Equal(got, []int{1, 40, 11, 1, 1, 1, 1, 1}) {
+		if got := b.batches(); !slices.Equal(got, []int{1, 2, 1, 2}) {
 			t.Fatalf("batches %v", got)
 		}
 	})
@@ -412,6 +428,56 @@ func TestWriterWithStorageAway(t *testing.T) {
 		}
 		if e := after.event(); e == nil || e.Seq != uint64(committed+1) {
 			t.Fatalf("after %d committed: %+v", committed, after.outcomes)
+		}
+	})
+}
+
+func TestWriterRefusesALongQueueWhenStorageIsDown(t *testing.T) {
+	synctested(t, func(t *testing.T) {
+		b := newWriterBench(t, 1, func(o *WriterOptions) { o.MaxRows = 10 })
+		b.store.fail = func(string) fault { return faultUnavailable }
+		start := time.Now()
+		var calls []*call
+		for range 2000 {
+			calls = append(calls, b.submit(b.post(0, "x")))
+		}
+		b.stop()
+		for i, c := range calls {
+			if wait := c.at.Sub(start); !c.is(feedengine.Unavailable) || wait > time.Second {
+				t.Fatalf("call %d: %+v after %v", i, c.outcomes, wait)
+			}
+		}
+		if n := b.store.count("append"); n > 3 {
+			t.Errorf("%d appends, want the second failure to do", n)
+		}
+	})
+}
+
+func TestWriterStopsSplittingWhenStorageGoesAway(t *testing.T) {
+	synctested(t, func(t *testing.T) {
+		b := newWriterBench(t, 1, nil)
+		b.store.poison = "poison"
+		b.store.slow = 10 * time.Millisecond
+		b.submit(b.post(0, "in flight"))
+		synctest.Wait()
+		b.store.setFail(func(string) fault {
+			if b.store.count("append") > 2 {
+				return faultUnavailable
+			}
+			return works
+		})
+		calls := []*call{b.submit(b.post(0, "poison"))}
+		for range 63 {
+			calls = append(calls, b.submit(b.post(0, "good")))
+		}
+		b.stop()
+		for i, c := range calls {
+			if !c.is(feedengine.Unavailable) {
+				t.Errorf("call %d: %+v", i, c.outcomes)
+			}
+		}
+		if n := b.store.count("append"); n != 3 {
+			t.Errorf("%d appends, want the one that fails to be the last", n)
 		}
 	})
 }
@@ -658,23 +724,32 @@ func TestWriterLosesALogThatWentAnotherWay(t *testing.T) {
 }
 
 func TestWriterLosesALogThatLostCommits(t *testing.T) {
-	synctested(t, func(t *testing.T) {
-		b := newWriterBench(t, 1, nil)
-		b.submit(b.post(0, "acknowledged, then lost"))
-		synctest.Wait()
-		b.store.fail = func(call string) fault {
-			if call == "append" {
-				b.store.logs[0] = nil // restored from a backup
-				return faultHangs
-			}
-			return works
-		}
-		x := b.submit(b.post(0, "x"))
-		b.stop()
-		if !x.is(feedengine.Unavailable) || !slices.Equal(b.lost, []feedengine.ShardID{0}) {
-			t.Fatalf("%+v, lost %v", x.outcomes, b.lost)
-		}
-	})
+	for name, writtenSince := range map[string]bool{"shorter": false, "as long, with another's event": true} {
+		t.Run(name, func(t *testing.T) {
+			synctested(t, func(t *testing.T) {
+				b := newWriterBench(t, 1, nil)
+				b.submit(b.post(0, "acknowledged, then lost"))
+				synctest.Wait()
+				other := b.post(0, "another's").Event
+				other.Seq = 1
+				b.store.fail = func(call string) fault {
+					if call != "append" {
+						return works
+					}
+					b.store.logs[0] = nil // restored from a backup
+					if writtenSince {
+						b.store.logs[0] = append(b.store.logs[0], other)
+					}
+					return faultHangs
+				}
+				x := b.submit(b.post(0, "x"))
+				b.stop()
+				if !x.is(feedengine.Unavailable) || !slices.Equal(b.lost, []feedengine.ShardID{0}) {
+					t.Fatalf("%+v, lost %v", x.outcomes, b.lost)
+				}
+			})
+		})
+	}
 }
 
 func TestWriterRefusesWhatNobodyWaitsForAnyMore(t *testing.T) {
