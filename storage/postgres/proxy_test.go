@@ -111,7 +111,7 @@ func (p *proxy) requests(client, server net.Conn, cut *atomic.Bool) {
 			case holdCommit:
 				hold = true
 				p.wg.Go(func() { p.keepBack(server, message) })
-				io.Copy(io.Discard, client) // until the client gives up
+				<-p.release // the client hears nothing until then
 				return
 			}
 		}

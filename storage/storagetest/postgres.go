@@ -12,15 +12,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Postgres makes an empty database on the server that TEST_POSTGRES_URL names
-// and returns its URL. It is dropped, with whatever is still connected to it,
-// when the test ends.
-func Postgres(t testing.TB) string {
+// PostgresServer is the URL of the server that tests may use: TEST_POSTGRES_URL.
+// Without one the test fails.
+func PostgresServer(t testing.TB) string {
 	t.Helper()
 	server := os.Getenv("TEST_POSTGRES_URL")
 	if server == "" {
 		t.Fatal("this test needs a Postgres server where it may create databases: run make test, or set TEST_POSTGRES_URL")
 	}
+	return server
+}
+
+// Postgres makes an empty database on that server and returns its URL. It is
+// dropped, with whatever is still connected to it, when the test ends.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	server := PostgresServer(t)
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatalf("TEST_POSTGRES_URL: %v", err)

@@ -1,0 +1,168 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/feedgate/feedgate/storage/storagetest"
+)
+
+// bigTables are those that grow with use. settings and shards do not.
+var bigTables = []string{"log", "posts", "follows", "marks", "keys"}
+
+// fill gives every big table enough rows for the planner to care.
+var fill = []string{
+	`INSERT INTO settings VALUES ('shards', '256')`,
+	`INSERT INTO shards (shard) SELECT generate_series(0, 255)`,
+	`INSERT INTO log SELECT g % 256, g / 256 + 1, 1, g, 1, 'u' || g % 5000, '{}' FROM generate_series(1, 60000) g`,
+	`INSERT INTO posts (id, author, kind, text, deleted)
+	 SELECT g, 'u' || g % 5000, 'post', repeat('x', 100), g % 50 = 0 FROM generate_series(1, 60000) g`,
+	`INSERT INTO follows SELECT 'u' || g % 5000, 'u' || (g / 5000 * 37 + g) % 5000, g FROM generate_series(1, 60000) g ON CONFLICT DO NOTHING`,
+	`INSERT INTO marks SELECT 'u' || g, 1, g FROM generate_series(1, 20000) g`,
+	`INSERT INTO keys SELECT 'u' || g, 'publish', 'k' || g, '\x00', g FROM generate_series(1, 30000) g`,
+	`ANALYZE`,
+}
+
+// list is an array literal of n elements.
+func list(n int, element func(i int) string) string {
+	parts := make([]string, n)
+	for i := range parts {
+		parts[i] = element(i + 1)
+	}
+	return "'{" + strings.Join(parts, ",") + "}'"
+}
+
+// arguments gives every query of queries its arguments, with arrays of n.
+func arguments(n int) map[string][]string {
+	numbers := list(n, func(i int) string { return fmt.Sprint(i) })
+	fresh := list(n, func(i int) string { return fmt.Sprint(1_000_000 + i) })
+	shards := list(min(n, 256), func(i int) string { return fmt.Sprint(i - 1) })
+	users := list(n, func(i int) string { return fmt.Sprintf("u%d", i) })
+	hashes := list(n, func(int) string { return `\\x00` })
+	return map[string][]string{
+		"Durable": {}, "Encoding": {}, "MakeShards": {}, "Writable": {}, "Patience": {}, "Heads": {},
+		"Setting": {"'shards'"}, "Set": {"'shards'", "'256'"},
+
+		"Fence":       {shards, shards},
+		"InsertLog":   {numbers, fresh, numbers, fresh, numbers, users, users},
+		"InsertKeys":  {users, users, users, hashes, numbers, "20000"},
+		"InsertPosts": {fresh, users, users, users, numbers, numbers},
+		"DeletePosts": {numbers},
+		"Unfollow":    {users, users},
+		"Follow":      {users, users, numbers},
+		"MergeMarks":  {users, numbers, numbers},
+
+		"LockShards": {shards}, "Claim": {shards, "'n1'"}, "EndOwners": {"1", shards},
+
+		"ReadLog": {"7", "100", "1000"},
+		"Keys":    {users, users, users, "20000"},
+		"TrimLog": {"20000", "64", "4096"}, "TrimKeys": {"20000", "4096"},
+
+		"Follows": {users}, "Unread": {users, "200", "9999"}, "Pages": {users, numbers},
+		"Followed": {"'u7'", users}, "Degree": {"'u7'"}, "Post": {"77"},
+
+		"Feed": {"'u7'", "50000", "21"}, "Following": {"'u7'", "''", "100"}, "Followers": {"'u7'", "''", "100"},
+	}
+}
+
+// TestPlans explains every query the package has, as it is planned for given
+// arguments and as it is planned once for all.
+func TestPlans(t *testing.T) {
+	url := storagetest.Postgres(t)
+	if err := Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	for _, text := range fill {
+		if _, err := conn.Exec(t.Context(), text); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+	}
+
+	texts := reflect.ValueOf(q)
+	for i := range texts.NumField() {
+		name, text := texts.Type().Field(i).Name, texts.Field(i).String()
+		if text == "" {
+			t.Errorf("%s has no text", name)
+			continue
+		}
+		if _, err := conn.Exec(t.Context(), "PREPARE q AS "+text); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+			for _, n := range []int{1, 1000} {
+				args, ok := arguments(n)[name]
+				if !ok {
+					t.Fatalf("%s is new: give it arguments here", name)
+				}
+				for _, complaint := range complaints(t, conn, mode, args) {
+					t.Errorf("%s, %s, arrays of %d: %s", name, mode, n, complaint)
+				}
+			}
+		}
+		if _, err := conn.Exec(t.Context(), "DEALLOCATE q"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// complaints explains the prepared statement q and says what is wrong with it.
+func complaints(t *testing.T, conn *pgx.Conn, mode string, args []string) []string {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), "SET plan_cache_mode = "+mode); err != nil {
+		t.Fatal(err)
+	}
+	call := "EXPLAIN (FORMAT JSON) EXECUTE q"
+	if len(args) > 0 {
+		call += "(" + strings.Join(args, ", ") + ")"
+	}
+	rows, _ := conn.Query(t.Context(), call, pgx.QueryExecModeSimpleProtocol)
+	text, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var plans []struct{ Plan planNode }
+	if err := json.Unmarshal([]byte(text), &plans); err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, p := range plans {
+		found = append(found, p.Plan.complaints()...)
+	}
+	return found
+}
+
+type planNode struct {
+	NodeType  string     `json:"Node Type"`
+	Relation  string     `json:"Relation Name"`
+	IndexName string     `json:"Index Name"`
+	IndexCond string     `json:"Index Cond"`
+	Plans     []planNode `json:"Plans"`
+}
+
+func (n planNode) complaints() []string {
+	var found []string
+	if slices.Contains(bigTables, n.Relation) {
+		switch {
+		case n.NodeType == "Seq Scan":
+			found = append(found, "sequential scan of "+n.Relation)
+		case strings.HasPrefix(n.NodeType, "Index") && n.IndexCond == "":
+			found = append(found, "scan of all of "+n.IndexName)
+		}
+	}
+	for _, child := range n.Plans {
+		found = append(found, child.complaints()...)
+	}
+	return found
+}
