@@ -22,10 +22,6 @@ $('sign-out').addEventListener('click', () => {
   location.reload();
 });
 
-// The name is kept for the tab, so that two tabs can be two people.
-const kept = sessionStorage.getItem('user');
-if (kept) signIn(kept);
-
 function signIn(user) {
   sessionStorage.setItem('user', user);
   remember(user);
@@ -158,7 +154,7 @@ class Session {
     $('state').textContent = state === 'waiting' ? 'reconnecting' : state;
     $('cut').disabled = state !== 'connected';
     if (state === 'connected') {
-      note(detail.resumed ? `resumed, ${detail.replay} missed events` : 'connected', true);
+      note(detail.resumed ? `resumed; missed events: ${detail.replay}` : 'connected', true);
       this.drawPosition();
       if (this.following.size === 0) attempt(this.loadFollowing());
     } else if (state === 'waiting') {
@@ -223,6 +219,7 @@ class Session {
 
   drawFollowing() {
     $('nobody').hidden = this.following.size > 0;
+    $('following-count').textContent = this.following.size || '';
     $('following').replaceChildren(...[...this.following].sort().map((user) => {
       const item = $('followed').content.cloneNode(true).firstElementChild;
       paintAvatar(item.querySelector('.avatar'), user);
@@ -241,6 +238,11 @@ class Session {
 }
 
 // ---- what the user does ----
+
+// On a narrow screen the feed comes first: what stands beside it begins folded.
+if (matchMedia('(max-width: 48rem)').matches) {
+  for (const details of document.querySelectorAll('aside details')) details.open = false;
+}
 
 $('text').addEventListener('input', checkText);
 $('text').addEventListener('keydown', (e) => {
@@ -362,3 +364,7 @@ function clock(date) {
 }
 
 function seconds(ms) { return `${(ms / 1000).toFixed(1)} s`; }
+
+// The name is kept for the tab, so that two tabs can be two people.
+const kept = sessionStorage.getItem('user');
+if (kept) signIn(kept);
