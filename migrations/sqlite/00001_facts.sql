@@ -7,41 +7,59 @@ CREATE TABLE settings (
 ) STRICT, WITHOUT ROWID;
 
 -- One row for each shard. epoch counts its claims; epoch_first is the seq with
--- which the latest claim begins. The head of its log is the last row of log.
+-- which the latest claim begins; seq and id are of the last event of its log,
+-- 0 when there is none.
 CREATE TABLE shards (
     shard       INTEGER NOT NULL PRIMARY KEY,
     owner       TEXT    NOT NULL DEFAULT '',
     epoch       INTEGER NOT NULL DEFAULT 0,
-    epoch_first INTEGER NOT NULL DEFAULT 1
+    epoch_first INTEGER NOT NULL DEFAULT 1,
+    seq         INTEGER NOT NULL DEFAULT 0,
+    id          INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- The durable events of each shard, 1, 2, 3 … without holes.
--- target: the post that kind 1 made or kind 2 deleted. post_kind, text: kind 1.
--- users: kinds 3 and 4, a JSON array.
+-- The durable events of all shards in the order of their ids, which is nearly
+-- that in which they are written: a commit fills the table's last pages and
+-- touches no others. (Ordered by shard and seq, a commit for 256 shards writes
+-- 256 pages, and that costs more than everything else in it.) The way back
+-- through one shard's log is prev, the id of the shard's event before; it begins
+-- at shards.id or at a waypoint.
+-- kind 1, a post: actor and text stand in posts, under the same id.
+-- target: kind 2, the post that was deleted. users: kinds 3 and 4, a JSON array.
 CREATE TABLE log (
-    shard     INTEGER NOT NULL,
-    seq       INTEGER NOT NULL,
-    epoch     INTEGER NOT NULL,
-    id        INTEGER NOT NULL,
-    kind      INTEGER NOT NULL,
-    actor     TEXT    NOT NULL,
-    target    INTEGER,
-    post_kind TEXT,
-    text      TEXT,
-    users     TEXT,
+    id     INTEGER NOT NULL PRIMARY KEY,
+    prev   INTEGER NOT NULL,
+    seq    INTEGER NOT NULL,
+    epoch  INTEGER NOT NULL,
+    kind   INTEGER NOT NULL,
+    actor  TEXT,
+    target INTEGER,
+    users  TEXT
+) STRICT;
+
+-- Every 256th event of a shard, so that reading a log far from its end need not
+-- walk all the way back from there.
+CREATE TABLE waypoints (
+    shard INTEGER NOT NULL,
+    seq   INTEGER NOT NULL,
+    id    INTEGER NOT NULL,
     PRIMARY KEY (shard, seq)
 ) STRICT, WITHOUT ROWID;
 
--- Posts that have not been deleted.
+-- Posts. A deleted one keeps its row: its id is never given out again. Its text
+-- goes when its event leaves the log.
 CREATE TABLE posts (
-    id     INTEGER NOT NULL PRIMARY KEY,
-    author TEXT    NOT NULL,
-    kind   TEXT    NOT NULL,
-    text   TEXT    NOT NULL
+    id       INTEGER NOT NULL PRIMARY KEY,
+    author   TEXT    NOT NULL,
+    kind     TEXT    NOT NULL,
+    text     TEXT    NOT NULL,
+    likes    INTEGER NOT NULL DEFAULT 0,
+    comments INTEGER NOT NULL DEFAULT 0,
+    deleted  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- Serves pages and counts: the ids of one author, newest at the end.
-CREATE INDEX posts_author ON posts (author, id);
+-- Serves pages and counts: the ids of one author.
+CREATE INDEX posts_author ON posts (author, id) WHERE deleted = 0;
 
 -- Who follows whom; since is the id of the follow event.
 CREATE TABLE follows (
@@ -81,6 +99,7 @@ DROP TABLE keys;
 DROP TABLE marks;
 DROP TABLE follows;
 DROP TABLE posts;
+DROP TABLE waypoints;
 DROP TABLE log;
 DROP TABLE shards;
 DROP TABLE settings;

@@ -1,0 +1,187 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/feedgate/feedgate/feedengine"
+)
+
+// keyAge is how long an idempotency key stands.
+const keyAge = 24 * time.Hour
+
+// waypointEvery is the distance, in seqs, of a log's waypoints.
+const waypointEvery = 256 // trimWaypoints knows it too
+
+// tail is what an append knows of one shard's log: its end, with what the append
+// has added.
+type tail struct {
+	epoch   uint64
+	seq     uint64
+	id      feedengine.ID
+	fenced  bool // one of the append's fences
+	written bool // the append has added to it
+}
+
+// youngKeys is the id from which on a key is younger than keyAge.
+func youngKeys() feedengine.ID { return feedengine.TickAt(time.Now().Add(-keyAge)).ID(0) }
+
+// Append commits the writes under the fences: see storage.Log.
+func (s *Store) Append(ctx context.Context, fences []feedengine.Fence, writes []feedengine.Write) error {
+	defer s.ops.append.done(time.Now(), 1)
+	return s.write(ctx, "append", func(ctx context.Context, c *conn) error {
+		clear(s.tails)
+		if err := s.fence(ctx, c, fences); err != nil {
+			return err
+		}
+		older := youngKeys()
+		for i := range writes {
+			if err := s.put(ctx, c, &writes[i], older); err != nil {
+				return fmt.Errorf("write %d: %w", i, err)
+			}
+		}
+		for shard, tail := range s.tails {
+			if tail.written {
+				if _, err := c.exec(ctx, setHead, int64(shard), int64(tail.seq), int64(tail.id)); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// fence reads the tails of the fenced shards and compares their epochs.
+func (s *Store) fence(ctx context.Context, c *conn, fences []feedengine.Fence) error {
+	shards := make([]feedengine.ShardID, len(fences))
+	for i, f := range fences {
+		shards[i] = f.Shard
+	}
+	if err := c.each(ctx, fence, func(row []value) error {
+		s.tails[row[0].(int64)] = tail{
+			epoch: uint64(row[1].(int64)), seq: uint64(row[2].(int64)), id: feedengine.ID(row[3].(int64)), fenced: true,
+		}
+		return nil
+	}, array(shards)); err != nil {
+		return err
+	}
+	for _, f := range fences {
+		if int(f.Shard) >= s.shards || s.tails[f.Shard].epoch != f.Epoch {
+			return fmt.Errorf("%w: shard %d, epoch %d", feedengine.ErrFenced, f.Shard, f.Epoch)
+		}
+	}
+	return nil
+}
+
+// put writes one element of a commit.
+func (s *Store) put(ctx context.Context, c *conn, w *feedengine.Write, older feedengine.ID) error {
+	if int(w.Shard) >= s.shards || !s.tails[w.Shard].fenced {
+		return refused("shard %d is not fenced", w.Shard)
+	}
+	if m := w.Mark; m != nil {
+		if !clean(m.User) {
+			return refused("text that is not UTF-8 without U+0000")
+		}
+		_, err := c.exec(ctx, mergeMark, m.User, int64(m.List), int64(m.Upto))
+		return err
+	}
+	if err := s.putLog(ctx, c, w.Event); err != nil {
+		return err
+	}
+	if w.Key != nil {
+		if err := putKey(ctx, c, w.Key, older); err != nil {
+			return err
+		}
+	}
+	return putFacts(ctx, c, w.Event)
+}
+
+// putLog adds an event to its shard's log.
+func (s *Store) putLog(ctx context.Context, c *conn, e *feedengine.Event) error {
+	if err := valid(e); err != nil {
+		return err
+	}
+	t := &s.tails[e.Shard]
+	if e.Seq <= t.seq || e.Epoch != t.epoch {
+		return refused("event %d of epoch %d of shard %d, whose log stands at %d of epoch %d", e.Seq, e.Epoch, e.Shard, t.seq, t.epoch)
+	}
+	var actor, target, users value
+	switch e.Kind {
+	case feedengine.KindPost: // its row in posts says the rest
+	case feedengine.KindPostDeleted:
+		actor, target = e.Actor, int64(e.Target)
+	default:
+		actor, users = e.Actor, array(e.Users)
+	}
+	if _, err := c.exec(ctx, insertLog, int64(e.ID), int64(t.id), int64(e.Seq), int64(e.Epoch), int64(e.Kind),
+		actor, target, users); err != nil {
+		return err
+	}
+	t.seq, t.id, t.written = e.Seq, e.ID, true
+	if e.Seq%waypointEvery == 0 {
+		_, err := c.exec(ctx, insertWaypoint, int64(e.Shard), int64(e.Seq), int64(e.ID))
+		return err
+	}
+	return nil
+}
+
+// putKey settles an idempotency key, unless it stands for something already.
+func putKey(ctx context.Context, c *conn, k *feedengine.Key, older feedengine.ID) error {
+	if !clean(k.User, k.Op, k.Key) {
+		return refused("text that is not UTF-8 without U+0000")
+	}
+	n, err := c.exec(ctx, insertKey, k.User, k.Op, k.Key, k.Hash[:], int64(k.ID), int64(older))
+	if err == nil && n == 0 {
+		return refused("idempotency key is taken")
+	}
+	return err
+}
+
+// putFacts writes what the event means for posts and follows.
+func putFacts(ctx context.Context, c *conn, e *feedengine.Event) (err error) {
+	switch e.Kind {
+	case feedengine.KindPost:
+		p := e.Post
+		_, err = c.exec(ctx, insertPost, int64(p.ID), p.Author, p.Kind, p.Text, int64(p.Likes), int64(p.Comments))
+	case feedengine.KindPostDeleted:
+		_, err = c.exec(ctx, deletePost, int64(e.Target))
+	case feedengine.KindFollow:
+		_, err = c.exec(ctx, follow, e.Actor, array(e.Users), int64(e.ID))
+	case feedengine.KindUnfollow:
+		_, err = c.exec(ctx, unfollow, e.Actor, array(e.Users))
+	}
+	return err
+}
+
+// valid refuses what could not be read back as it was written.
+func valid(e *feedengine.Event) error {
+	ok := clean(e.Actor) && clean(e.Users...)
+	switch e.Kind {
+	case feedengine.KindPost:
+		p := e.Post
+		if p == nil || p.ID != e.ID || p.Author != e.Actor {
+			return refused("a post that is not its event's")
+		}
+		ok = ok && clean(p.Kind, p.Text)
+	case feedengine.KindPostDeleted, feedengine.KindFollow, feedengine.KindUnfollow:
+	default:
+		return refused("events of kind %d are not stored", e.Kind)
+	}
+	if !ok {
+		return refused("text that is not UTF-8 without U+0000")
+	}
+	return nil
+}
+
+// clean reports whether all of the texts are what Postgres would take too.
+func clean(texts ...string) bool {
+	for _, s := range texts {
+		if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,45 @@
+package sqlite
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// op is one kind of call: how long it takes, in seconds, and how many
+// statements all its calls have run. A write counts as one, whatever the number
+// of its rows.
+type op struct {
+	name    string
+	seconds *metrics.Histogram
+	queries *metrics.Counter
+}
+
+// ops are the calls that are told apart in the metrics.
+type ops struct {
+	append, claim, keys, readLog, trim op
+	load, followed, post               op
+	feed, following, followers, ping   op
+}
+
+func newOps(set *metrics.Set) *ops {
+	of := func(name string) op {
+		return op{
+			name:    name,
+			seconds: set.GetOrCreateHistogram(fmt.Sprintf(`feedgate_storage_query_seconds{op=%q}`, name)),
+			queries: set.GetOrCreateCounter(fmt.Sprintf(`feedgate_storage_queries_total{op=%q}`, name)),
+		}
+	}
+	return &ops{
+		append: of("append"), claim: of("claim"), keys: of("keys"), readLog: of("read_log"), trim: of("trim"),
+		load: of("load"), followed: of("followed"), post: of("post"),
+		feed: of("feed"), following: of("following"), followers: of("followers"), ping: of("ping"),
+	}
+}
+
+// done records a call that began at start and ran that many statements.
+func (o op) done(start time.Time, statements int) {
+	o.seconds.UpdateDuration(start)
+	o.queries.Add(statements)
+}

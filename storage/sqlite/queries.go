@@ -1,0 +1,238 @@
+package sqlite
+
+// query names one of queries.
+type query uint8
+
+const (
+	begin query = iota
+	beginRead
+	commit
+	rollback
+
+	setting
+	set
+	makeShards
+	countShards
+	fenceAll
+
+	fence
+	insertLog
+	insertWaypoint
+	setHead
+	insertKey
+	insertPost
+	deletePost
+	follow
+	unfollow
+	mergeMark
+
+	claim
+	claimed
+	readLog
+	findKeys
+	trimLogTo
+	trimWaypoints
+	trimTexts
+	trimLog
+	trimKeys
+
+	heads
+	follows
+	unread
+	pages
+	followed
+	degree
+	post
+	following
+	followers
+)
+
+// queries is all the SQL that the package has, by name. A comment says what
+// the ?n are and what the answer's columns are. Sets of anything come as one
+// JSON array, so that the number of statements does not depend on how many
+// there are.
+//
+// CROSS JOIN is SQLite's word for "in this order"
+// (https://www.sqlite.org/optoverview.html#crossjoin): the planner, which has no
+// statistics here, is not asked.
+var queries = [...]string{
+	begin:     `BEGIN IMMEDIATE`,
+	beginRead: `BEGIN`,
+	commit:    `COMMIT`,
+	rollback:  `ROLLBACK`,
+
+	// ?1 name → value
+	setting: `SELECT value FROM settings WHERE name = ?1`,
+	// ?1 name, ?2 value
+	set: `INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+	// ?1 S
+	makeShards: `
+WITH RECURSIVE n (shard) AS (SELECT 0 UNION ALL SELECT shard + 1 FROM n WHERE shard + 1 < ?1)
+INSERT INTO shards (shard) SELECT shard FROM n`,
+	// → how many rows shards has
+	countShards: `SELECT count(*) FROM shards`,
+	// ?1 [epoch, …] by shard: raises every shard's epoch above its own and that one
+	fenceAll: `
+UPDATE shards SET epoch = 1 + max(epoch, coalesce(?1 ->> shard, 0)), epoch_first = seq + 1`,
+
+	// ?1 [shard, …] → shard, epoch, seq, id
+	fence: `
+SELECT s.shard, s.epoch, s.seq, s.id
+FROM json_each(?1) f CROSS JOIN shards s ON s.shard = f.value`,
+	insertLog: `
+INSERT INTO log (id, prev, seq, epoch, kind, actor, target, users) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
+	insertWaypoint: `INSERT INTO waypoints (shard, seq, id) VALUES (?1, ?2, ?3)`,
+	// ?1 shard, ?2 seq, ?3 id
+	setHead: `UPDATE shards SET seq = ?2, id = ?3 WHERE shard = ?1`,
+	// … ?6 older ones may be replaced: changes no row when the key is taken
+	insertKey: `
+INSERT INTO keys (user, op, key, hash, id) VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (user, op, key) DO UPDATE SET hash = excluded.hash, id = excluded.id WHERE keys.id < ?6`,
+	insertPost: `
+INSERT INTO posts (id, author, kind, text, likes, comments) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
+	// ?1 id. The log has no other copy of the text: it goes when the log's row does.
+	deletePost: `
+UPDATE posts SET deleted = 1, text = iif(EXISTS (SELECT 1 FROM log WHERE id = ?1), text, '')
+WHERE id = ?1 AND deleted = 0`,
+	// ?1 follower, ?2 [author, …], ?3 since
+	follow: `
+INSERT INTO follows (follower, author, since) SELECT ?1, value, ?3 FROM json_each(?2) WHERE true
+ON CONFLICT (follower, author) DO NOTHING`,
+	// ?1 follower, ?2 [author, …]
+	unfollow: `
+DELETE FROM follows WHERE follower = ?1 AND author IN (SELECT value FROM json_each(?2))`,
+	// ?1 user, ?2 list, ?3 upto
+	mergeMark: `
+INSERT INTO marks (user, list, upto) VALUES (?1, ?2, ?3)
+ON CONFLICT (user, list) DO UPDATE SET upto = excluded.upto WHERE marks.upto < excluded.upto`,
+
+	// ?1 [shard, …], ?2 owner
+	claim: `
+UPDATE shards SET owner = ?2, epoch = epoch + 1, epoch_first = seq + 1
+WHERE shard IN (SELECT value FROM json_each(?1))`,
+	// ?1 [shard, …] → position in ?1, epoch, first, seq, id
+	claimed: `
+SELECT c.key, s.epoch, s.epoch_first, s.seq, s.id
+FROM json_each(?1) c CROSS JOIN shards s ON s.shard = c.value`,
+	// ?1 shard, ?2 after, ?3 limit → seq, epoch, id, kind, actor, target, users,
+	// and of the post: author, kind, text. It walks back from the first waypoint
+	// that has limit events between it and after, else from the head.
+	readLog: `
+WITH RECURSIVE back (id, seq, prev) AS (
+    SELECT l.id, l.seq, l.prev FROM log l WHERE l.id = coalesce(
+        (SELECT id FROM waypoints WHERE shard = ?1 AND seq >= ?2 + ?3 ORDER BY seq LIMIT 1),
+        (SELECT id FROM shards WHERE shard = ?1)) AND l.seq > ?2
+    UNION ALL
+    SELECT l.id, l.seq, l.prev FROM back b CROSS JOIN log l ON l.id = b.prev AND l.seq > ?2)
+SELECT l.seq, l.epoch, l.id, l.kind, l.actor, l.target, l.users, p.author, p.kind, p.text
+FROM (SELECT id, seq FROM back ORDER BY seq LIMIT ?3) b
+CROSS JOIN log l ON l.id = b.id
+LEFT JOIN posts p ON p.id = l.id
+ORDER BY b.seq`,
+	// ?1 [[user, op, key], …], ?2 id from which on a key is young enough
+	// → position in ?1, hash, id
+	findKeys: `
+SELECT a.key, k.hash, k.id
+FROM json_each(?1) a
+CROSS JOIN keys k ON k.user = a.value ->> 0 AND k.op = a.value ->> 1 AND k.key = a.value ->> 2
+WHERE k.id >= ?2`,
+	// ?1 ids below, ?2 rows → the last id of the log's oldest rows that may go
+	trimLogTo: `
+SELECT max(id) FROM (
+    SELECT id FROM log WHERE id < ?1 AND id NOT IN (SELECT id FROM shards) ORDER BY id LIMIT ?2)`,
+	// ?1 the last id that goes
+	trimWaypoints: `
+DELETE FROM waypoints WHERE (shard, seq) IN (
+    SELECT id & 1023, seq FROM log
+    WHERE id <= ?1 AND seq % 256 = 0 AND id NOT IN (SELECT id FROM shards))`,
+	// ?1 the last id that goes
+	trimTexts: `
+UPDATE posts SET text = '' WHERE deleted = 1 AND id IN (
+    SELECT id FROM log WHERE id <= ?1 AND kind = 1 AND id NOT IN (SELECT id FROM shards))`,
+	// ?1 the last id that goes
+	trimLog: `DELETE FROM log WHERE id <= ?1 AND id NOT IN (SELECT id FROM shards)`,
+	// ?1 ids below, ?2 rows
+	trimKeys: `
+DELETE FROM keys WHERE id <= (SELECT max(id) FROM (SELECT id FROM keys WHERE id < ?1 ORDER BY id LIMIT ?2))`,
+
+	// → epoch, first, seq, id
+	heads: `SELECT epoch, epoch_first, seq, id FROM shards ORDER BY shard`,
+	// ?1 [user, …] → position in ?1, author, since
+	follows: `
+SELECT u.key, f.author, f.since
+FROM json_each(?1) u CROSS JOIN follows f ON f.follower = u.value`,
+	// ?1 [user, …], ?2 keep, ?3 count at most → position in ?1, mark, how many,
+	// [[id, author], …] of the newest ones in no order.
+	// Counting stops at ?3. Then the authors of the newest unread posts are found,
+	// no more than ?2 since no others' can be among the newest ?2, and of each at
+	// most its newest ?2.
+	unread: `
+WITH marked (key, user, mark) AS MATERIALIZED (
+    SELECT u.key, u.value, coalesce((SELECT upto FROM marks m WHERE m.user = u.value AND m.list = 1), 0)
+    FROM json_each(?1) u),
+counted (key, user, mark, total) AS MATERIALIZED (
+    SELECT key, user, mark, (
+        SELECT count(*) FROM (
+            SELECT 1
+            FROM follows f
+            CROSS JOIN posts p ON p.author = f.author AND p.deleted = 0 AND p.id > max(f.since, mark)
+            WHERE f.follower = user AND f.author <> user
+            LIMIT ?3))
+    FROM marked)
+SELECT key, mark, total, CASE WHEN total > 0 THEN (
+    SELECT json_group_array(json_array(id, author)) FROM (
+        SELECT p.id, p.author
+        FROM (
+            SELECT f.author, max(f.since, mark) AS above, (
+                SELECT p.id FROM posts p
+                WHERE p.author = f.author AND p.deleted = 0 AND p.id > max(f.since, mark)
+                ORDER BY p.id DESC LIMIT 1) AS newest
+            FROM follows f
+            WHERE f.follower = user AND f.author <> user
+            ORDER BY newest DESC LIMIT ?2) a
+        CROSS JOIN posts p ON p.author = a.author AND p.deleted = 0 AND p.id >= coalesce((
+            SELECT p.id FROM posts p
+            WHERE p.author = a.author AND p.deleted = 0 AND p.id > a.above
+            ORDER BY p.id DESC LIMIT 1 OFFSET ?2 - 1), a.above + 1)
+        WHERE a.newest IS NOT NULL
+        ORDER BY p.id DESC LIMIT ?2)) END
+FROM counted`,
+	// ?1 [[position, user, before], …], ?2 limit → position, post, the posts of one
+	// position in no order.
+	// Each author's newest id comes first, the authors of the newest ones are kept,
+	// no more than the page has posts since no others can be on it, and of each at
+	// most that many posts. Posts themselves are read last, only those of the page.
+	pages: `
+SELECT w.value ->> 0, p.id, p.author, p.kind, p.text, p.likes, p.comments
+FROM json_each(?1) w
+CROSS JOIN posts p ON p.id IN (
+    SELECT q.id
+    FROM (
+        SELECT b.author, (
+            SELECT n.id FROM posts n
+            WHERE n.author = b.author AND n.deleted = 0 AND n.id < w.value ->> 2
+            ORDER BY n.id DESC LIMIT 1) AS newest
+        FROM (
+            SELECT w.value ->> 1 AS author
+            UNION ALL
+            SELECT f.author FROM follows f
+            WHERE f.follower = w.value ->> 1 AND f.author <> w.value ->> 1) b
+        ORDER BY newest DESC LIMIT ?2) a
+    CROSS JOIN posts q ON q.author = a.author AND q.deleted = 0 AND q.id <= a.newest AND q.id >= coalesce((
+        SELECT n.id FROM posts n
+        WHERE n.author = a.author AND n.deleted = 0 AND n.id <= a.newest
+        ORDER BY n.id DESC LIMIT 1 OFFSET ?2 - 1), 0)
+    ORDER BY q.id DESC LIMIT ?2)`,
+	// ?1 user, ?2 [author, …] → author, since
+	followed: `
+SELECT f.author, f.since FROM follows f
+WHERE f.follower = ?1 AND f.author IN (SELECT value FROM json_each(?2)) ORDER BY f.author`,
+	// ?1 user → how many they follow
+	degree: `SELECT count(*) FROM follows WHERE follower = ?1`,
+	// ?1 id → post
+	post: `SELECT id, author, kind, text, likes, comments FROM posts WHERE id = ?1 AND deleted = 0`,
+	// ?1 user, ?2 after, ?3 limit → author
+	following: `SELECT author FROM follows WHERE follower = ?1 AND author > ?2 ORDER BY author LIMIT ?3`,
+	// ?1 user, ?2 after, ?3 limit → follower
+	followers: `SELECT follower FROM follows WHERE author = ?1 AND follower > ?2 ORDER BY follower LIMIT ?3`,
+}

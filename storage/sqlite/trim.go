@@ -1,0 +1,44 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/feedgate/feedgate/feedengine"
+)
+
+// trimRows bounds what one Trim deletes of the log, and of the keys: some
+// milliseconds of the writer's time.
+const trimRows = 1000
+
+// Trim deletes a piece of what is older than before: see storage.Log.
+func (s *Store) Trim(ctx context.Context, before time.Time) (int, error) {
+	defer s.ops.trim.done(time.Now(), 1)
+	var rows int64
+	err := s.write(ctx, "trim", func(ctx context.Context, c *conn) (err error) {
+		below := int64(feedengine.TickAt(before).ID(0))
+		old := min(below, int64(youngKeys())) // keys keep their age, however short the log's is
+		if rows, err = c.exec(ctx, trimKeys, old, int64(trimRows)); err != nil {
+			return err
+		}
+		last, any := int64(0), false
+		if err := c.each(ctx, trimLogTo, func(row []value) error {
+			last, any = row[0].(int64)
+			return nil
+		}, below, int64(trimRows)); err != nil || !any {
+			return err
+		}
+		for _, q := range []query{trimWaypoints, trimTexts} {
+			if _, err := c.exec(ctx, q, last); err != nil {
+				return err
+			}
+		}
+		n, err := c.exec(ctx, trimLog, last)
+		rows += n
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return int(rows), nil
+}
