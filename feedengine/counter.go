@@ -35,6 +35,10 @@ func (c *counter) add(id ID, by author, keep int) {
 	if id <= c.mark {
 		return
 	}
+	if len(c.kept) >= 2*keep {
+		c.kept = slices.Delete(c.kept, 0, keep)
+		c.below += int32(keep)
+	}
 	at := len(c.kept)
 	for at > 0 && c.kept[at-1].id > id {
 		at--
@@ -42,11 +46,6 @@ func (c *counter) add(id ID, by author, keep int) {
 	if at == 0 && c.below > 0 {
 		c.below++
 	} else {
-		if len(c.kept) >= 2*keep && at >= keep {
-			c.kept = slices.Delete(c.kept, 0, keep)
-			c.below += int32(keep)
-			at -= keep
-		}
 		c.kept = slices.Insert(c.kept, at, unread{id, by})
 	}
 	if over := len(c.kept) + int(c.below) - MaxUnread; over > 0 {

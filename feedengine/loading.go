@@ -111,7 +111,7 @@ func (e *Engine) loadFailed(user string, err *Error) {
 	if p == nil || !p.asked {
 		return
 	}
-	p.asked, p.audit = false, false
+	p.asked, p.again, p.audit = false, false, false
 	waiters := p.waiters
 	p.waiters = nil
 	for _, w := range waiters {
@@ -136,47 +136,44 @@ func (e *Engine) askAgain() {
 // stepIn makes a load's users live as of what the engine has applied: their
 // facts, and then the events between.
 func (e *Engine) stepIn(l *load) {
-	joined := make([]slot, 0, len(l.Users))
+	joined := make([]slot, len(l.Users)) // 0: not to be answered
 	for i := range l.Users {
-		if s, ok := e.join(&l.Users[i], l); ok {
-			joined = append(joined, s)
-		} else {
-			l.Users[i].User = "" // not to be answered below
-		}
+		joined[i] = e.join(&l.Users[i], l)
 	}
 	for _, ev := range l.Missed {
 		e.replayMissed(ev)
 	}
-	n := 0
-	for i := range l.Users {
-		if l.Users[i].User != "" {
-			e.joined(joined[n], &l.Users[i], l)
-			n++
+	for i, s := range joined {
+		if s != 0 {
+			e.joined(s, &l.Users[i])
 		}
 	}
 }
 
 // join begins a view, or the recount of one, with what a load says of its user.
-func (e *Engine) join(u *LoadedUser, l *load) (slot, bool) {
+// It returns 0 when nobody waits for that.
+func (e *Engine) join(u *LoadedUser, l *load) slot {
 	s, ok := e.users[u.User]
 	if !ok {
-		return 0, false
+		return 0
 	}
 	v := e.at(s)
 	if v.joins != joinsNot || v.pending == nil || !v.pending.asked {
-		return 0, false // twice in one batch, or not asked for any more
+		return 0 // twice in one batch, or not asked for any more
 	}
 	v.pending.asked = false
-	if slices.ContainsFunc(l.Missed, func(ev *Event) bool {
+	if v.pending.again || slices.ContainsFunc(l.Missed, func(ev *Event) bool {
 		return (ev.Kind == KindFollow || ev.Kind == KindUnfollow) && ev.Actor == u.User
 	}) {
-		// The graph changed under the load: rare, and simplest asked again.
+		// The view was rebuilt or the graph changed under the load: rare, and
+		// simplest asked again.
+		v.pending.again = false
 		e.askLoad(v, v.pending.page)
-		return 0, false
+		return 0
 	}
 	v.pending.loaded = u
 	if v.phase == phaseLoading {
-		v.joins = joinsNew
+		v.joins, v.pending.first = joinsNew, 1
 		v.phase = phaseLive
 		e.streams++
 		v.stream, v.n, v.v = e.streams, 0, 1
@@ -185,11 +182,11 @@ func (e *Engine) join(u *LoadedUser, l *load) (slot, bool) {
 			e.connect(s, f.Author, f.Since)
 		}
 		v.feed = e.counterOf(v, u.Feed)
-		return s, true
+		return s
 	}
-	v.joins = joinsCount
+	v.joins, v.pending.first = joinsCount, v.n+1
 	v.pending.recount = e.counterOf(v, u.Feed)
-	return s, true
+	return s
 }
 
 // counterOf is the counter that a load speaks of.
@@ -232,13 +229,15 @@ func (e *Engine) takeMissed(ev *Event, s slot, by author) {
 	if ev.Kind == KindPost && by != nobody && ev.ID <= u.since(ev.Actor) {
 		return
 	}
-	c := &v.pending.recount
+	p, c := v.pending, &v.pending.recount
 	if v.joins == joinsNew {
 		c = &v.feed
 		if ev.Kind == KindPostDeleted {
 			v.withdrawPost(ev.Target)
 		}
 		v.push(ev, e.opts.KeepTail)
+	} else {
+		p.first = min(p.first, v.number(ev))
 	}
 	switch {
 	case by == nobody:
@@ -260,7 +259,7 @@ func (u *LoadedUser) since(author string) ID {
 }
 
 // joined ends what join began and answers who waited for it.
-func (e *Engine) joined(s slot, u *LoadedUser, l *load) {
+func (e *Engine) joined(s slot, u *LoadedUser) {
 	v := e.at(s)
 	if v.joins == joinsCount {
 		e.adoptRecount(v)
@@ -269,6 +268,7 @@ func (e *Engine) joined(s slot, u *LoadedUser, l *load) {
 	}
 	v.joins = joinsNot
 	p := v.pending
+	got := arrived{u.Page, p.page, p.first}
 	p.loaded = nil
 	if p.reset != "" {
 		for i := range v.sessions {
@@ -281,7 +281,7 @@ func (e *Engine) joined(s slot, u *LoadedUser, l *load) {
 	p.waiters = nil
 	again := 0
 	for _, w := range waiters {
-		if !e.answer(s, v, w, &arrived{u.Page, p.page, l.Heads}) {
+		if !e.answer(s, v, w, &got) {
 			p.waiters = append(p.waiters, w)
 			if w.attach != nil {
 				again = max(again, w.attach.Page)
@@ -299,20 +299,25 @@ func (e *Engine) joined(s slot, u *LoadedUser, l *load) {
 // tells the sessions when it differs.
 func (e *Engine) adoptRecount(v *view) {
 	p := v.pending
+	shown := v.counts()
+	// The snapshot may know a mark whose MarkSaved is still on its way, and it
+	// may be from before one that the view knows.
+	moved := v.feed.moveTo(p.recount.mark)
 	p.recount.moveTo(v.feed.mark)
-	audit := p.audit && !v.feed.stale
-	if p.recount.stale {
-		p.recount = counter{}
-		v.feed.stale = true
-		return
+
+	audit := p.audit && !v.feed.stale && !p.recount.stale
+	same, counted := v.feed.equal(&p.recount), v.counts()
+	if !p.recount.stale {
+		v.feed = p.recount
 	}
-	before := v.counts()
-	same := v.feed.equal(&p.recount)
-	v.feed, p.recount, p.audit = p.recount, counter{}, false
-	if v.counts() != before {
+	p.recount, p.audit = counter{}, false
+	switch {
+	case moved:
+		e.pushRead(v)
+	case v.counts() != shown:
 		e.pushCounts(v)
 	}
 	if audit {
-		e.emit(Audited{User: v.user, Drift: !same, View: before, Facts: v.counts()})
+		e.emit(Audited{User: v.user, Drift: !same, View: counted, Facts: v.counts()})
 	}
 }

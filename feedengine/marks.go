@@ -12,14 +12,10 @@ func (e *Engine) read(in ReadInput) {
 	e.ask(in.User, waiter{token: in.Token, read: &in})
 }
 
-// saveMark asks for a mark to be made durable, if it moves.
-func (e *Engine) saveMark(v *view, in ReadInput) {
-	if in.Upto <= v.feed.mark {
-		e.ask(v.user, waiter{token: in.Token, mark: v.feed.mark})
-		return
-	}
+// saveMark asks for a mark that moves to be made durable.
+func (e *Engine) saveMark(v *view, token Token, in ReadInput) {
 	v.waits().marks++
-	e.emit(SaveMark{in.Token, Mark{User: v.user, List: in.List, Upto: in.Upto}})
+	e.emit(SaveMark{token, Mark{User: v.user, List: in.List, Upto: in.Upto}})
 }
 
 // markSaved moves the mark that is durable now, tells all devices, and answers.
@@ -40,12 +36,17 @@ func (e *Engine) markSaved(in MarkSavedInput) {
 	if v.phase == phaseLoading { // rebuilt meanwhile, perhaps by a load from before
 		p.mark = max(p.mark, in.Mark.Upto)
 	} else if v.feed.moveTo(in.Mark.Upto) {
-		v.v++
-		ev := &Event{Kind: KindRead, Actor: v.user, List: in.Mark.List, Target: in.Mark.Upto}
-		v.push(ev, e.opts.KeepTail)
-		e.tell(v, true)
-		e.flush(ev)
+		e.pushRead(v)
 	}
-	e.ask(in.Mark.User, waiter{token: in.Token, mark: max(in.Mark.Upto, v.feed.mark)})
+	e.ask(in.Mark.User, waiter{token: in.Token})
 	e.leave(s)
+}
+
+// pushRead makes the mark's move the stream's next event.
+func (e *Engine) pushRead(v *view) {
+	v.v++
+	ev := &Event{Kind: KindRead, Actor: v.user, List: ListFeed, Target: v.feed.mark}
+	v.push(ev, e.opts.KeepTail)
+	e.tell(v, true)
+	e.flush(ev)
 }

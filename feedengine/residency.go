@@ -39,17 +39,22 @@ func (l *idleList) remove(e *Engine, s slot) {
 	l.n--
 }
 
-// evict removes idle views, the longest idle first. (One may have an audit under
-// way, whose load then finds nobody.) It is called every second or so, and does
-// what else has to be done now and then.
+// evict removes idle views, the longest idle first. It is called every second or
+// so, and does what else has to be done now and then. A view with a load under
+// way stays until that has come: it must not be taken for the load of the same
+// user's next view, as it may lack a mark that this one had.
 func (e *Engine) evict(in EvictInput) {
 	e.age()
 	e.askAgain()
-	for s := e.idle.oldest; s != 0 && (e.at(s).idleSince < in.Before || in.Extra > 0); s = e.idle.oldest {
-		if e.at(s).idleSince >= in.Before {
-			in.Extra--
+	for s := e.idle.oldest; s != 0 && (e.at(s).idleSince < in.Before || in.Extra > 0); {
+		v, next := e.at(s), e.at(s).newer
+		if v.pending == nil {
+			if v.idleSince >= in.Before {
+				in.Extra--
+			}
+			e.drop(s)
 		}
-		e.drop(s)
+		s = next
 	}
 }
 
@@ -83,8 +88,11 @@ func (e *Engine) rebuildAll(in RebuildInput) {
 		e.loads = nil
 	}
 	for s := slot(1); s < e.used; s++ {
-		if e.at(s).phase == phaseLive {
+		switch v := e.at(s); {
+		case v.phase == phaseLive:
 			e.rebuild(s, in.Reason)
+		case v.phase == phaseLoading && in.Heads != nil:
+			v.pending.again = v.pending.asked
 		}
 	}
 	if in.Heads == nil {
@@ -107,6 +115,7 @@ func (e *Engine) rebuild(s slot, reason ResetReason) {
 		e.drop(s)
 		return
 	}
+	e.idle.remove(e, s)
 	e.unfollowAll(s)
 	v.phase = phaseLoading
 	v.feed, v.tail = counter{}, nil
@@ -114,7 +123,8 @@ func (e *Engine) rebuild(s slot, reason ResetReason) {
 	if len(v.sessions) > 0 {
 		p.reset = reason
 	}
-	// A load that is under way may be from before: what it brings is stepped
-	// through the events since like any other.
+	// A load that is under way may lack a mark that this view had, and that is
+	// in no log; or be of a history that was lost.
+	p.again = p.asked
 	e.askLoad(v, 0)
 }

@@ -6,7 +6,7 @@ import "slices"
 type arrived struct {
 	page  *Page
 	asked int    // length of the page that was asked for
-	heads []Head // what the page knows
+	first uint64 // the stream's first event that is not on the page, 0 when that is not known
 }
 
 func (e *Engine) attach(in AttachInput) {
@@ -16,45 +16,42 @@ func (e *Engine) attach(in AttachInput) {
 // answer gives a waiter what it wants if the live view, and what a load has just
 // brought, suffice.
 func (e *Engine) answer(s slot, v *view, w waiter, got *arrived) bool {
+	moves := w.read != nil && w.read.Upto > v.feed.mark
 	switch {
 	case w.attach != nil && w.attach.Page > 0 && (got == nil || got.page == nil || got.asked < w.attach.Page):
 		return false
-	case w.read == nil && v.feed.stale:
+	case moves: // the counters will be those after it
+		e.saveMark(v, w.token, *w.read)
+	case v.feed.stale:
 		return false
 	case w.attach != nil:
-		return e.begin(s, v, w, got)
-	case w.read != nil:
-		e.saveMark(v, *w.read)
+		return e.enter(s, v, w, got)
 	default:
-		e.reply(w.token, Result{Stream: v.stream, Counts: v.counts(), Upto: w.mark})
+		e.reply(w.token, Result{Stream: v.stream, Counts: v.counts(), Upto: v.feed.mark})
 	}
 	return true
 }
 
-// begin attaches a session to its stream, answers, and replays what it missed.
-func (e *Engine) begin(s slot, v *view, w waiter, got *arrived) bool {
+// enter attaches a session to its stream, answers, and replays what it missed.
+func (e *Engine) enter(s slot, v *view, w waiter, got *arrived) bool {
 	in := w.attach
 	r := Result{Stream: v.stream, N: v.n, Counts: v.counts()}
 	if in.Page > 0 {
 		// The stream is said to stand where everything up to it is on the page.
-		r.N = v.n
-		for i, ev := range v.tail {
-			if ev.Seq > 0 && ev.Seq > got.heads[ev.Shard].Seq {
-				if i == 0 && v.n > uint64(len(v.tail)) {
-					return false // what was missed may not all be in the tail
-				}
-				r.N = v.n - uint64(len(v.tail)-i)
-				break
-			}
+		r.N = got.first - 1
+		if _, ok := v.since(r.N); !ok { // also of 0-1
+			return false // the tail does not have all the rest
 		}
 		r.Page = got.page.first(in.Page)
 	}
 	from := r.N
 	if in.Resume != nil && in.Resume.Stream == v.stream {
 		if _, ok := v.since(in.Resume.N); ok {
+			if in.Resume.N > r.N {
+				return false // the client has seen what the page does not know
+			}
 			r.Resumed = true
 			from = in.Resume.N
-			r.N = max(r.N, from)
 			r.Replay = int(r.N - from)
 		}
 	}
@@ -174,6 +171,9 @@ func (e *Engine) detach(in DetachInput) {
 // altogether when there is nothing in it either.
 func (e *Engine) leave(s slot) {
 	v := e.at(s)
+	if len(v.sessions) == 0 && v.pending != nil {
+		v.pending.reset = "" // nobody is there to be told
+	}
 	v.settle()
 	switch {
 	case len(v.sessions) > 0 || v.pending != nil:

@@ -1,5 +1,7 @@
 package feedengine
 
+import "slices"
+
 // view is what one resident user's devices are shown, exact as of the events
 // that the engine has applied. About 300 bytes beside its edges and its tail.
 type view struct {
@@ -56,19 +58,20 @@ type pending struct {
 	mark    ID          // saved while the view was being loaded
 	asked   bool        // a Load is under way
 	page    int         // how long a page that load will bring
+	again   bool        // that load may be from before a rebuild: ask anew when it comes
 	audit   bool        // compare the counters with that load
 	reset   ResetReason // what the sessions are to be told once the view is there again
 	loaded  *LoadedUser // while a load is being stepped in: what it says
 	recount counter     // while a load is being stepped in: the counter as it says
+	first   uint64      // while a load is being stepped in: the first number that it missed, 0 when that is not known
 }
 
 // waiter is a request that needs a load before it can be answered. What it asks
-// for is that of attach or read, or else the counters.
+// for is that of attach or read, or else the counters and the mark.
 type waiter struct {
 	token  Token
 	attach *AttachInput
 	read   *ReadInput
-	mark   ID // the counters after a read: the mark now held
 }
 
 // push gives the event the stream's next number and keeps it for replays. The
@@ -91,6 +94,16 @@ func (v *view) since(n uint64) ([]*Event, bool) {
 		return nil, false
 	}
 	return v.tail[uint64(len(v.tail))-(v.n-n):], true
+}
+
+// number is the event's number in the stream, 0 when it does not stand in the tail:
+// because it is too old for that, or for the stream, or was withdrawn.
+func (v *view) number(e *Event) uint64 {
+	i := slices.IndexFunc(v.tail, func(t *Event) bool { return t.Seq == e.Seq && t.Shard == e.Shard })
+	if i < 0 {
+		return 0
+	}
+	return v.n - uint64(len(v.tail)-i) + 1
 }
 
 // void is what takes the place of a withdrawn event.

@@ -171,13 +171,14 @@ func (a *actor) catchUp() {
 		if n == 0 {
 			return
 		}
+		now := a.host.millis()
 		for i, ev := range a.events[:n] {
 			a.events[i] = nil
 			in := feedengine.LogInput{Event: ev}
 			if ev.Kind == feedengine.KindFollow && ev.Shard == a.shard {
 				in.Passed, in.PassedLost = a.passed(ev, at+uint64(i))
 			}
-			a.step(in)
+			a.stepLog(now, in)
 		}
 		a.cursor.Store(at + uint64(n))
 	}

@@ -6,15 +6,28 @@ import (
 
 // step steps the engine and carries out the effects, in order.
 func (a *actor) step(in feedengine.Input) {
-	for {
+	for _, effect := range a.engine.Step(a.host.millis(), in) {
+		a.carryOut(effect)
+	}
+	a.doRest()
+}
+
+// stepLog is step for an event of a log.
+func (a *actor) stepLog(now int64, in feedengine.LogInput) {
+	for _, effect := range a.engine.StepLog(now, in) {
+		a.carryOut(effect)
+	}
+	a.doRest()
+}
+
+// doRest steps the engine with the answers to effects that could not be carried out.
+func (a *actor) doRest() {
+	for len(a.todo) > 0 {
+		in := a.todo[0]
+		a.todo = a.todo[1:]
 		for _, effect := range a.engine.Step(a.host.millis(), in) {
 			a.carryOut(effect)
 		}
-		if len(a.todo) == 0 {
-			return
-		}
-		in = a.todo[0]
-		a.todo = a.todo[1:]
 	}
 }
 

@@ -1,0 +1,162 @@
+package feedengine
+
+import (
+	"fmt"
+	"slices"
+)
+
+// device is a client that believes nothing: it keeps what it was sent and holds
+// it against the protocol.
+type device struct {
+	user    string
+	gateway GatewayID
+
+	session    SessionID // 0 when it has none
+	waiting    bool      // for the reply to attach
+	background bool
+	stream     StreamID
+	n          uint64
+	counts     Counts
+	got        []numbered
+	// from is what it did not need to be sent: what its page, or the view at the
+	// time of its attach or reset, contained.
+	from   []Head
+	hidden map[string]uint64 // authors who were unfollowed, and the stream's n then
+}
+
+type numbered struct {
+	n  uint64
+	ev *Event
+}
+
+func (d *device) String() string { return fmt.Sprintf("device of %s, session %d", d.user, d.session) }
+
+// attached takes the reply to an attach. heads are those of its page, or what
+// the engine had applied.
+func (d *device) attached(r Result, heads []Head) error {
+	d.waiting = false
+	if r.Resumed {
+		if r.Stream != d.stream || r.N != d.n+uint64(r.Replay) {
+			return fmt.Errorf("resumed %s/%d with %s", d.stream, d.n, printResult(r))
+		}
+		for _, g := range d.got {
+			if ev := g.ev; r.Page != nil && ev.Seq > heads[ev.Shard].Seq {
+				return fmt.Errorf("page is older than n: lacks %s", printEvent(ev))
+			}
+		}
+	} else {
+		d.stream, d.n, d.got, d.from, d.counts = r.Stream, r.N, nil, slices.Clone(heads), Counts{}
+		clear(d.hidden)
+	}
+	return d.shown(r.Counts)
+}
+
+func (d *device) shown(c Counts) error {
+	if c.V < d.counts.V {
+		return fmt.Errorf("counters go back from v=%d to v=%d", d.counts.V, c.V)
+	}
+	if c.V == d.counts.V && c != d.counts {
+		return fmt.Errorf("counters of v=%d differ: %d and %d", c.V, d.counts.Feed, c.Feed)
+	}
+	d.counts = c
+	return nil
+}
+
+// delivered takes one delivery.
+func (d *device) delivered(ev *Event, r Recipient) error {
+	switch {
+	case d.waiting:
+		return fmt.Errorf("delivery before the reply to attach")
+	case ev == nil && r.N != 0:
+		return fmt.Errorf("counters with a number")
+	case ev != nil && d.background:
+		return fmt.Errorf("event in the background")
+	case ev != nil && r.N != d.n+1:
+		return fmt.Errorf("number %d after %d", r.N, d.n)
+	}
+	if ev != nil {
+		d.n = r.N
+		if r.N > d.hidden[ev.Actor] || ev.Actor == d.user {
+			d.got = append(d.got, numbered{r.N, ev})
+		}
+	}
+	return d.shown(r.Counts)
+}
+
+func (d *device) reset(r Reset, heads []Head) error {
+	if d.waiting {
+		return fmt.Errorf("reset before the reply to attach")
+	}
+	if r.Stream != d.stream {
+		d.counts = Counts{}
+	}
+	d.stream, d.n, d.got, d.from = r.Stream, r.N, nil, slices.Clone(heads)
+	clear(d.hidden)
+	return d.shown(r.Counts)
+}
+
+// rewind makes the device one that has got only what came up to n.
+func (d *device) rewind(n uint64) {
+	d.got = slices.DeleteFunc(d.got, func(g numbered) bool { return g.n > n })
+	d.n = n
+}
+
+// hide forgets what an unfollow hid at number n: it may come again after a new
+// follow. What is replayed of it later (deletions) does not matter either.
+func (d *device) hide(authors []string, n uint64) {
+	for _, a := range authors {
+		d.hidden[a] = n
+	}
+	d.got = slices.DeleteFunc(d.got, func(g numbered) bool { return g.ev.Actor != d.user && slices.Contains(authors, g.ev.Actor) })
+}
+
+// complete holds what the device was sent against the facts: all that is
+// addressed to it, once, in the order of its author's log.
+func (d *device) complete(f *facts) error {
+	times := map[*Event]int{}
+	last := map[string]uint64{}
+	for _, g := range d.got {
+		ev := g.ev
+		if ev.Seq == 0 {
+			continue // a read mark or a void
+		}
+		times[ev]++
+		if last[ev.Actor] >= ev.Seq {
+			return fmt.Errorf("%s after one of seq %d", printEvent(ev), last[ev.Actor])
+		}
+		last[ev.Actor] = ev.Seq
+	}
+	heads := f.heads()
+	authors := append(f.follows(d.user, heads), Edge{Author: d.user})
+	for _, edge := range authors {
+		followed := uint64(0)
+		for _, ev := range f.log(d.user, heads) {
+			if ev.ID == edge.Since {
+				followed = ev.Seq
+			}
+		}
+		fresh := followed > d.from[f.shardOf(d.user)].Seq
+		standing := f.posts(edge.Author, heads, 0)
+		for _, ev := range f.log(edge.Author, heads) {
+			if ev.Actor != edge.Author || ev.Kind != KindPost && ev.Kind != KindPostDeleted {
+				continue
+			}
+			n := times[ev]
+			delete(times, ev)
+			owed := ev.ID > edge.Since && (fresh || ev.Seq > d.from[ev.Shard].Seq) &&
+				(ev.Kind == KindPostDeleted || slices.Contains(standing, ev))
+			switch {
+			case owed && n != 1:
+				return fmt.Errorf("%s (log %d/%d, from %d) came %d times", printEvent(ev), ev.Shard, ev.Seq, d.from[ev.Shard].Seq, n)
+			case ev.Kind == KindPost && ev.ID <= edge.Since && n > 0:
+				return fmt.Errorf("%s came, though it is from before the follow %s", printEvent(ev), printID(edge.Since))
+			}
+		}
+	}
+	for ev := range times {
+		if ev.Kind == KindPost {
+			return fmt.Errorf("%s came, though its author is not followed", printEvent(ev))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,654 @@
+package feedengine
+
+import (
+	"flag"
+	"fmt"
+	"hash/maphash"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	seedCount = flag.Int("seeds", 300, "how many seeds TestModel runs")
+	oneSeed   = flag.Uint64("seed", 0, "the only seed that TestModel runs, with a trace")
+)
+
+// TestModel lets several engines live through random histories and holds them
+// against the facts after every step.
+func TestModel(t *testing.T) {
+	if *oneSeed != 0 {
+		runModel(t, *oneSeed)
+		return
+	}
+	for seed := uint64(1); seed <= uint64(*seedCount) && !t.Failed(); seed++ {
+		runModel(t, seed)
+	}
+}
+
+func runModel(t *testing.T, seed uint64) {
+	s := newSim(t, &dice{rand.New(rand.NewPCG(seed, 1)), 700})
+	s.name = fmt.Sprintf("replay alone with: go test ./feedengine -run TestModel -seed %d", seed)
+	s.run()
+}
+
+// chooser makes the choices of a simulation.
+type chooser interface {
+	intn(n int) int
+	done() bool
+}
+
+type dice struct {
+	*rand.Rand
+	steps int
+}
+
+func (d *dice) intn(n int) int { return d.IntN(n) }
+func (d *dice) done() bool     { d.steps--; return d.steps < 0 }
+
+// sim is a cluster of engines over the same logs, their hosts, the storage and
+// the devices.
+type sim struct {
+	*facts
+	t       testing.TB
+	name    string
+	choose  chooser
+	clock   int64 // milliseconds since IDEpoch
+	ticks   []Tick
+	pending [][]*Event // by shard: have their ids, are not committed yet
+	hosts   []*host
+	devices []*device
+	users   []string
+	token   Token
+	session SessionID
+	trace   []string // the newest lines
+}
+
+// host is the shard around one engine.
+type host struct {
+	*sim
+	shard   ShardID
+	engine  *Engine
+	stepped []*Event // in this order
+	asked   []LoadUser
+	taken   []LoadedInput // snapshots on their way; Missed comes when they arrive
+	saves   []SaveMark    // to be committed
+	saved   []MarkSavedInput
+	told    map[string]ID // the greatest mark of which the engine was told
+	replies map[Token]func(Result)
+	pages   map[*Post][]Head // heads of a page, by its first post
+	inputs  []timed          // all that the engine was stepped with
+	digests []uint64         // of the effects
+}
+
+type timed struct {
+	now int64
+	in  Input
+}
+
+var digestSeed = maphash.MakeSeed()
+
+func newSim(t testing.TB, choose chooser) *sim {
+	shards := 1 + choose.intn(3)
+	s := &sim{t: t, choose: choose, clock: 1_000_000, ticks: make([]Tick, shards), pending: make([][]*Event, shards)}
+	s.facts = newFacts(shards, func(user string) ShardID { return ShardID(int(user[0]) % shards) })
+	for i := range 3 + choose.intn(4) {
+		s.users = append(s.users, string(rune('a'+i)))
+	}
+	for i := range shards {
+		h := &host{sim: s, shard: ShardID(i), told: map[string]ID{}, replies: map[Token]func(Result){}, pages: map[*Post][]Head{}}
+		h.engine = h.newEngine()
+		s.hosts = append(s.hosts, h)
+	}
+	for i := range 2 + choose.intn(5) {
+		s.devices = append(s.devices, &device{user: s.users[choose.intn(len(s.users))], gateway: GatewayID(i % 3), hidden: map[string]uint64{}})
+	}
+	return s
+}
+
+func (h *host) newEngine() *Engine {
+	return New(Options{
+		Shard: h.shard, ShardOf: h.shardOf, Heads: make([]Head, len(h.logs)),
+		FirstStream: StreamID(h.shard)<<32 + 1, KeepTail: 4, KeepUnread: 3,
+	})
+}
+
+func (s *sim) failf(format string, args ...any) {
+	s.t.Helper()
+	s.t.Fatalf("%s\n%s\n%s", strings.Join(s.trace, "\n"), fmt.Sprintf(format, args...), s.name)
+}
+
+func (s *sim) note(format string, args ...any) {
+	if len(s.trace) >= 80 && *oneSeed == 0 {
+		s.trace = slices.Delete(s.trace, 0, 40)
+	}
+	s.trace = append(s.trace, fmt.Sprintf(format, args...))
+}
+
+func (s *sim) run() {
+	for !s.choose.done() {
+		s.clock += int64(s.choose.intn(3))
+		s.act(s.choose.intn(100))
+	}
+	s.settle()
+	s.checkEnd()
+	for _, h := range s.hosts {
+		h.checkPure()
+	}
+}
+
+func (s *sim) act(op int) {
+	h := s.hosts[s.choose.intn(len(s.hosts))]
+	d := s.devices[s.choose.intn(len(s.devices))]
+	switch {
+	case op < 18:
+		s.begin()
+	case op < 32:
+		s.commitNext(s.choose.intn(len(s.pending)))
+	case op < 58:
+		h.stepLog(s.choose.intn(len(s.logs)))
+	case op < 64:
+		h.takeSnapshot(s.choose.intn(4) == 0)
+	case op < 70:
+		h.arrive(s.choose.intn(12) == 0)
+	case op < 77:
+		s.toggle(d)
+	case op < 80:
+		s.sync(d)
+	case op < 84:
+		s.setState(d, s.choose.intn(2) == 0)
+	case op < 86:
+		s.ask(s.users[s.choose.intn(len(s.users))])
+	case op < 90:
+		s.read(s.users[s.choose.intn(len(s.users))])
+	case op < 93:
+		h.commitMark(s.choose.intn(8) == 0)
+	case op < 96:
+		h.tellSaved()
+	case op < 97:
+		h.step(AuditInput{})
+	case op < 99:
+		h.step(EvictInput{Before: s.clock - int64(s.choose.intn(200)), Extra: s.choose.intn(3) / 2})
+	default:
+		if s.choose.intn(3) == 0 {
+			h.step(RebuildInput{Reason: ResetViewRebuilt})
+		}
+	}
+}
+
+// begin gives some user's action its id. Clocks of shards differ, and it is
+// committed later, or much later.
+func (s *sim) begin() {
+	user := s.users[s.choose.intn(len(s.users))]
+	at := s.shardOf(user)
+	ev := &Event{Shard: at, Actor: user, Kind: KindPost}
+	switch kind := s.choose.intn(10); {
+	case kind < 2:
+		if posts := s.posts(user, s.heads(), 0); len(posts) > 0 {
+			ev.Kind, ev.Target = KindPostDeleted, posts[s.choose.intn(len(posts))].ID
+		}
+	case kind < 5:
+		ev.Kind = KindFollow
+		if kind == 4 {
+			ev.Kind = KindUnfollow
+		}
+		first := s.choose.intn(len(s.users))
+		for i := range 1 + s.choose.intn(2) {
+			ev.Users = append(ev.Users, s.users[(first+i)%len(s.users)])
+		}
+	}
+	now := Tick(s.clock+int64(at)*5) << counterBits
+	s.ticks[at] = max(s.ticks[at]+1, now)
+	ev.ID = s.ticks[at].ID(at)
+	if ev.Kind == KindPost {
+		ev.Post = &Post{ID: ev.ID, Author: user, Kind: "post"}
+	}
+	s.pending[at] = append(s.pending[at], ev)
+}
+
+func (s *sim) commitNext(shard int) {
+	if q := s.pending[shard]; len(q) > 0 {
+		s.commit(q[0])
+		s.pending[shard] = q[1:]
+		s.note("%d/%d committed: %s", shard, q[0].Seq, printEvent(q[0]))
+	}
+}
+
+// stepLog steps the engine with the next event of a log; now and then with one
+// it knows, or one that comes too early.
+func (h *host) stepLog(shard int) {
+	seq := h.engine.Heads()[shard].Seq
+	switch odd := h.choose.intn(40); {
+	case odd == 0 && seq > 0:
+		if got := h.step(LogInput{Event: h.logs[shard][seq-1]}); got != 0 {
+			h.failf("an event that was known had effects")
+		}
+		return
+	case odd == 1 && int(seq)+1 < len(h.logs[shard]):
+		if got := h.step(LogInput{Event: h.logs[shard][seq+1]}); got != 1 || h.engine.Heads()[shard].Seq != seq {
+			h.failf("a gap was not noticed")
+		}
+		return
+	case int(seq) == len(h.logs[shard]):
+		return
+	}
+	ev := h.logs[shard][seq]
+	in := LogInput{Event: ev}
+	if ShardID(shard) == h.shard && ev.Kind == KindFollow {
+		in.Passed = passed(ev, h.stepped)
+		if h.choose.intn(15) == 0 {
+			in.Passed, in.PassedLost = nil, true
+		}
+	}
+	if ev.Kind == KindUnfollow {
+		for _, d := range h.devices {
+			if d.user == ev.Actor && h.shard == ev.Shard {
+				if at, ok := h.engine.users[d.user]; ok {
+					d.hide(ev.Users, h.engine.at(at).n)
+				}
+			}
+		}
+	}
+	h.stepped = append(h.stepped, ev)
+	h.step(in)
+}
+
+// takeSnapshot answers loads that were asked for as of committed heads, those of
+// now or lagging ones. What it says of marks is never older than the question.
+func (h *host) takeSnapshot(lagging bool) {
+	if len(h.asked) == 0 {
+		return
+	}
+	n := 1 + h.choose.intn(len(h.asked))
+	heads := h.heads()
+	if lagging {
+		seqs := make([]uint64, len(heads))
+		for i := range seqs {
+			seqs[i] = heads[i].Seq - uint64(min(int(heads[i].Seq), h.choose.intn(12)))
+		}
+		heads = h.headsAt(seqs)
+	}
+	in := LoadedInput{Heads: heads}
+	for _, ask := range h.asked[:n] {
+		u := h.load(ask, heads, h.engine.opts.KeepUnread)
+		if u.Page != nil && len(u.Page.Posts) > 0 {
+			// The device finds the page's heads by its first post: one of its own.
+			first := *u.Page.Posts[0]
+			u.Page.Posts[0] = &first
+			h.pages[&first] = heads
+		}
+		in.Users = append(in.Users, u)
+	}
+	h.asked = slices.Delete(h.asked, 0, n)
+	h.taken = append(h.taken, in)
+}
+
+// arrive brings one of the snapshots, in any order.
+func (h *host) arrive(failed bool) {
+	if len(h.taken) == 0 {
+		return
+	}
+	i := h.choose.intn(len(h.taken))
+	in := h.taken[i]
+	h.taken = slices.Delete(h.taken, i, i+1)
+	if failed {
+		in.Err = Refuse(Unavailable, "no storage")
+		for i := range in.Users {
+			in.Users[i] = LoadedUser{User: in.Users[i].User}
+		}
+	} else {
+		in.Missed = h.between(in.Heads, h.engine.Heads(), h.choose.intn)
+	}
+	h.step(in)
+}
+
+func (s *sim) home(user string) *host { return s.hosts[s.shardOf(user)] }
+
+func (h *host) expect(do func(Result)) Token {
+	h.token++
+	h.replies[h.token] = do
+	return h.token
+}
+
+func refusedOr(s *sim, what any, do func(Result)) func(Result) {
+	return func(r Result) {
+		if r.Err == nil {
+			do(r)
+		} else if r.Err.Code != Unavailable {
+			s.failf("%v: %v", what, r.Err)
+		}
+	}
+}
+
+// toggle attaches a device, with or without a resume and a page, or detaches it.
+func (s *sim) toggle(d *device) {
+	h := s.home(d.user)
+	if d.session != 0 {
+		in := DetachInput{User: d.user, Session: d.session}
+		in.Token = h.expect(func(r Result) {
+			if r.Err != nil || d.waiting {
+				s.failf("%v: detach: %v, attach still waits: %v", d, r.Err, d.waiting)
+			}
+			d.session, d.background = 0, false
+		})
+		h.step(in)
+		return
+	}
+	s.session++
+	d.session, d.waiting = s.session, true
+	in := AttachInput{User: d.user, Session: d.session, Gateway: d.gateway}
+	if d.stream != 0 && s.choose.intn(3) > 0 {
+		in.Resume = &Resume{d.stream, d.n}
+	}
+	if s.choose.intn(2) == 0 {
+		in.Page = 1 + s.choose.intn(3)
+	}
+	in.Token = h.expect(func(r Result) {
+		if r.Err != nil {
+			if r.Err.Code != Unavailable {
+				s.failf("%v: %v", d, r.Err)
+			}
+			d.session, d.waiting = 0, false
+			return
+		}
+		heads := h.engine.Heads()
+		if in.Page > 0 {
+			if r.Page == nil || len(r.Page.Posts) > in.Page {
+				s.failf("%v: asked for a page of %d", d, in.Page)
+			}
+			if len(r.Page.Posts) > 0 {
+				heads = h.pages[r.Page.Posts[0]]
+			}
+		}
+		if err := d.attached(r, heads); err != nil {
+			s.failf("%v: %v", d, err)
+		}
+	})
+	h.step(in)
+}
+
+func (s *sim) sync(d *device) {
+	if d.session == 0 || d.waiting {
+		return
+	}
+	n := d.n - uint64(s.choose.intn(int(min(d.n, 6))+1))
+	if s.choose.intn(10) == 0 {
+		n = d.n + 1000
+	}
+	h := s.home(d.user)
+	rebuilding := h.engine.at(h.engine.users[d.user]).phase == phaseLoading
+	h.step(SyncInput{User: d.user, Session: d.session, N: n, Token: h.expect(refusedOr(s, d, func(Result) {
+		if !rebuilding && n <= d.n {
+			d.rewind(n)
+		}
+	}))})
+}
+
+func (s *sim) setState(d *device, background bool) {
+	if d.session == 0 || d.waiting {
+		return
+	}
+	h := s.home(d.user)
+	h.step(StateInput{User: d.user, Session: d.session, Background: background, Token: h.expect(refusedOr(s, d, func(Result) {
+		d.background = background
+	}))})
+}
+
+func (s *sim) ask(user string) {
+	h := s.home(user)
+	h.step(CountsInput{User: user, Token: h.expect(refusedOr(s, user, func(r Result) { h.checkReply(user, r) }))})
+}
+
+func (s *sim) read(user string) {
+	h := s.home(user)
+	clock := (slices.Max(s.ticks) + 1).ID(0)
+	upto := MaxID
+	if ids := s.unread(user, s.heads(), 0); len(ids) > 0 && s.choose.intn(8) > 0 {
+		upto = ids[s.choose.intn(len(ids))].ID
+	}
+	h.step(ReadInput{User: user, List: ListFeed, Upto: upto, Clock: clock, Token: h.expect(refusedOr(s, user, func(r Result) {
+		h.checkReply(user, r)
+		if r.Upto < min(upto, clock) || r.Upto > s.marks[user] {
+			s.failf("%s read up to %s, reply says %s, durable is %s", user, printID(upto), printID(r.Upto), printID(s.marks[user]))
+		}
+	}))})
+}
+
+// checkReply holds a reply with counters against the facts as of what the
+// engine has applied.
+func (h *host) checkReply(user string, r Result) {
+	v := h.engine.at(h.engine.users[user])
+	if want := len(h.unread(user, h.engine.Heads(), v.feed.mark)); int(r.Counts.Feed) != want {
+		h.failf("%s: replied %d unread, the facts say %d", user, r.Counts.Feed, want)
+	}
+}
+
+func (h *host) commitMark(failed bool) {
+	if len(h.saves) == 0 {
+		return
+	}
+	i := h.choose.intn(len(h.saves))
+	save := h.saves[i]
+	h.saves = slices.Delete(h.saves, i, i+1)
+	in := MarkSavedInput{Token: save.Token, Mark: save.Mark}
+	if failed {
+		in.Err = Refuse(Unavailable, "no storage")
+	} else {
+		h.marks[save.Mark.User] = max(h.marks[save.Mark.User], save.Mark.Upto)
+	}
+	h.saved = append(h.saved, in)
+}
+
+func (h *host) tellSaved() {
+	if len(h.saved) == 0 {
+		return
+	}
+	i := h.choose.intn(len(h.saved))
+	in := h.saved[i]
+	h.saved = slices.Delete(h.saved, i, i+1)
+	if in.Err == nil {
+		h.told[in.Mark.User] = max(h.told[in.Mark.User], in.Mark.Upto)
+	}
+	h.step(in)
+}
+
+// step steps the engine, does what its effects say, and checks everything. It
+// returns the number of effects.
+func (h *host) step(in Input) int {
+	h.note("[%d] %s", h.shard, printInput(in))
+	h.inputs = append(h.inputs, timed{h.clock, in})
+	effects := h.engine.Step(h.clock, in)
+	h.digests = append(h.digests, digest(effects))
+	for _, effect := range effects {
+		h.note("        %s", printEffect(effect))
+		h.take(effect)
+	}
+	if err := h.engine.Check(); err != nil {
+		h.failf("Check: %v", err)
+	}
+	h.checkViews()
+	return len(effects)
+}
+
+func digest(effects []Effect) uint64 {
+	var sum maphash.Hash
+	sum.SetSeed(digestSeed)
+	for _, effect := range effects {
+		sum.WriteString(printEffect(effect))
+	}
+	return sum.Sum64()
+}
+
+func (h *host) take(effect Effect) {
+	switch e := effect.(type) {
+	case Deliver:
+		for _, r := range e.To {
+			d := h.device(r.Session)
+			if d.gateway != e.Gateway {
+				h.failf("%v: delivery to gateway %d", d, e.Gateway)
+			}
+			if err := d.delivered(e.Event, r); err != nil {
+				h.failf("%v: %v", d, err)
+			}
+		}
+	case SendReset:
+		d := h.device(e.Session)
+		if err := d.reset(e.Reset, h.engine.Heads()); err != nil {
+			h.failf("%v: %v", d, err)
+		}
+	case Reply:
+		do := h.replies[e.Token]
+		if do == nil {
+			h.failf("a second reply to %d, or to nobody", e.Token)
+		}
+		delete(h.replies, e.Token)
+		do(e.Result)
+	case Load:
+		h.asked = append(h.asked, e.LoadUser)
+	case SaveMark:
+		h.saves = append(h.saves, e)
+	case Audited:
+		if e.Drift {
+			h.failf("drift: %s", printEffect(e))
+		}
+	}
+}
+
+func (h *host) device(session SessionID) *device {
+	for _, d := range h.devices {
+		if d.session == session && h.home(d.user) == h {
+			return d
+		}
+	}
+	h.failf("delivery to session %d, which is not attached", session)
+	return nil
+}
+
+// checkViews recounts every live view from the facts, and holds what the
+// devices show against the views.
+func (h *host) checkViews() {
+	for _, user := range h.users {
+		s, ok := h.engine.users[user]
+		if !ok || h.engine.at(s).phase != phaseLive {
+			continue
+		}
+		v := h.engine.at(s)
+		if mark := v.feed.mark; mark < h.told[user] || mark > h.marks[user] {
+			h.failf("%s: mark %s, told %s, durable %s", user, printID(mark), printID(h.told[user]), printID(h.marks[user]))
+		}
+		want := h.unread(user, h.engine.Heads(), v.feed.mark)
+		if !v.feed.stale && int(v.feed.total()) != len(want) {
+			h.failf("%s: %d unread, the facts say %d", user, v.feed.total(), len(want))
+		}
+		for i, u := range v.feed.kept {
+			if w := want[max(0, len(want)-len(v.feed.kept)+i)]; !v.feed.stale && w.ID != u.id {
+				h.failf("%s: keeps unread %s, the facts say %s", user, printID(u.id), printID(w.ID))
+			}
+		}
+		for _, d := range h.devices {
+			if d.user == user && d.session != 0 && !d.waiting && (d.stream != v.stream || d.counts != v.counts()) {
+				h.failf("%v: shows %s, the view %s", d, printCounts(d.counts), printCounts(v.counts()))
+			}
+		}
+	}
+}
+
+// settle lets everything arrive.
+func (s *sim) settle() {
+	for shard := range s.pending {
+		for len(s.pending[shard]) > 0 {
+			s.commitNext(shard)
+		}
+	}
+	for _, h := range s.hosts {
+		for shard := range s.logs {
+			for int(h.engine.Heads()[shard].Seq) < len(s.logs[shard]) {
+				h.stepLog(shard)
+			}
+		}
+	}
+	for _, d := range s.devices {
+		if d.session == 0 {
+			s.toggle(d)
+		}
+	}
+	s.finish()
+	for _, d := range s.devices {
+		s.setState(d, false)
+	}
+	s.finish()
+}
+
+// finish carries out what the engines have asked for until they ask no more.
+func (s *sim) finish() {
+	for _, h := range s.hosts {
+		for round := 0; ; round++ {
+			h.step(EvictInput{Before: 0}) // asks again for loads that failed
+			if len(h.asked)+len(h.taken)+len(h.saves)+len(h.saved) == 0 {
+				break
+			}
+			if round > 50 {
+				h.failf("never comes to rest: %d loads asked, %d marks to save", len(h.asked), len(h.saves))
+			}
+			h.takeSnapshot(false)
+			h.arrive(false)
+			h.commitMark(false)
+			h.tellSaved()
+		}
+	}
+}
+
+// checkEnd holds everything against the facts at rest, and lets all go.
+func (s *sim) checkEnd() {
+	heads := s.heads()
+	for _, h := range s.hosts {
+		if len(h.replies) > 0 {
+			s.failf("%d requests of shard %d were never answered", len(h.replies), h.shard)
+		}
+		if !slices.Equal(h.engine.Heads(), heads) {
+			s.failf("shard %d has applied %v of %v", h.shard, h.engine.Heads(), heads)
+		}
+	}
+	for _, d := range s.devices {
+		if d.session == 0 { // its load had failed
+			continue
+		}
+		if want := len(s.unread(d.user, heads, s.marks[d.user])); int(d.counts.Feed) != want {
+			s.failf("%v: shows %d unread, the facts say %d", d, d.counts.Feed, want)
+		}
+		if err := d.complete(s.facts); err != nil {
+			s.failf("%v: %v", d, err)
+		}
+	}
+	for _, h := range s.hosts {
+		for range h.engine.used {
+			h.step(AuditInput{})
+		}
+	}
+	s.finish()
+	for _, d := range s.devices {
+		if d.session != 0 {
+			s.toggle(d)
+		}
+	}
+	for _, h := range s.hosts {
+		h.step(EvictInput{Before: s.clock + 1})
+		if st := h.engine.Stats(); st != (Stats{}) {
+			s.failf("shard %d: left over: %+v", h.shard, st)
+		}
+		if len(h.engine.young) > 0 || h.engine.authors.live > 0 {
+			s.failf("shard %d: %d young edges and %d authors left over", h.shard, len(h.engine.young), h.engine.authors.live)
+		}
+	}
+}
+
+// checkPure steps a second engine with the same inputs.
+func (h *host) checkPure() {
+	second := h.newEngine()
+	for i, in := range h.inputs {
+		if got := digest(second.Step(in.now, in.in)); got != h.digests[i] {
+			h.failf("step %d, %s, had other effects in a second run", i, printInput(in.in))
+		}
+	}
+}
