@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/feedgate/feedgate/feedengine"
 )
@@ -31,6 +33,7 @@ type fakeStore struct {
 	firsts   []uint64
 	trimmed  []uint64 // last seq that is gone from the log
 	keys     map[fakeKey]feedengine.Key
+	posts    map[feedengine.ID]bool // ids that are taken
 	marks    map[fakeMark]feedengine.ID
 	ghost    func() // a commit still under way, until its shards are claimed
 	calls    map[string]int
@@ -71,6 +74,7 @@ func newFakeStore(shards int) *fakeStore {
 		firsts:  make([]uint64, shards),
 		trimmed: make([]uint64, shards),
 		keys:    map[fakeKey]feedengine.Key{},
+		posts:   map[feedengine.ID]bool{},
 		marks:   map[fakeMark]feedengine.ID{},
 		calls:   map[string]int{},
 		hidden:  map[fakeKey]bool{},
@@ -104,8 +108,10 @@ func (s *fakeStore) Claim(ctx context.Context, _ string, shards []feedengine.Sha
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !slices.IsSorted(shards) {
-		s.defect("claim of %v: out of order", shards)
+	for _, shard := range shards {
+		if int(shard) >= len(s.logs) {
+			return nil, fmt.Errorf("shard %d: %w", shard, feedengine.ErrRefused)
+		}
 	}
 	return s.claimEach(shards), nil
 }
@@ -172,20 +178,19 @@ func (s *fakeStore) Append(ctx context.Context, fences []feedengine.Fence, write
 // check is what a database would refuse.
 func (s *fakeStore) check(fences []feedengine.Fence, writes []feedengine.Write) error {
 	fenced := map[feedengine.ShardID]uint64{}
-	for i, f := range fences {
-		if i > 0 && fences[i-1].Shard >= f.Shard {
-			s.defect("fences out of order")
-		}
+	for _, f := range fences {
 		if s.epochs[f.Shard] != f.Epoch {
 			return fmt.Errorf("shard %d: %w", f.Shard, feedengine.ErrFenced)
 		}
 		fenced[f.Shard] = f.Epoch
 	}
 	tails := map[feedengine.ShardID]feedengine.Head{}
+	keys, posts := map[fakeKey]bool{}, map[feedengine.ID]bool{}
 	for _, w := range writes {
 		epoch, ok := fenced[w.Shard]
 		if !ok {
 			s.defect("a write without a fence for shard %d", w.Shard)
+			return fmt.Errorf("shard %d without a fence: %w", w.Shard, feedengine.ErrRefused)
 		}
 		if m := w.Mark; m != nil && s.poison != "" && m.User == s.poison {
 			return fmt.Errorf("mark of %s: %w", m.User, feedengine.ErrRefused)
@@ -203,13 +208,21 @@ func (s *fakeStore) check(fences []feedengine.Fence, writes []feedengine.Write) 
 			return fmt.Errorf("seq %d: %w", e.Seq, feedengine.ErrRefused)
 		}
 		tails[w.Shard] = feedengine.Head{Seq: e.Seq, ID: e.ID}
-		if e.Post != nil && s.poison != "" && e.Post.Text == s.poison {
+		if e.Post != nil && (s.poison != "" && e.Post.Text == s.poison || !utf8.ValidString(e.Post.Text) || strings.Contains(e.Post.Text, "\x00")) {
 			return fmt.Errorf("post %d: %w", e.ID, feedengine.ErrRefused)
 		}
+		if e.Post != nil {
+			if posts[e.Post.ID] || s.posts[e.Post.ID] {
+				return fmt.Errorf("post %d twice: %w", e.Post.ID, feedengine.ErrRefused)
+			}
+			posts[e.Post.ID] = true
+		}
 		if k := w.Key; k != nil {
-			if _, used := s.keys[fakeKey{k.User, k.Op, k.Key}]; used {
+			at := fakeKey{k.User, k.Op, k.Key}
+			if keys[at] || s.key(at) != nil {
 				return fmt.Errorf("key %s: %w", k.Key, feedengine.ErrRefused)
 			}
+			keys[at] = true
 			if k.ID != e.ID {
 				s.defect("key %s names %d for event %d", k.Key, k.ID, e.ID)
 			}
@@ -223,6 +236,9 @@ func (s *fakeStore) write(writes []feedengine.Write) {
 	for _, w := range writes {
 		if e := w.Event; e != nil {
 			s.logs[w.Shard] = append(s.logs[w.Shard], e)
+			if e.Post != nil {
+				s.posts[e.Post.ID] = true
+			}
 		}
 		if k := w.Key; k != nil {
 			s.keys[fakeKey{k.User, k.Op, k.Key}] = *k
@@ -259,11 +275,18 @@ func (s *fakeStore) Keys(ctx context.Context, ask []feedengine.Key) ([]*feedengi
 			delete(s.hidden, at)
 			continue
 		}
-		if have, ok := s.keys[at]; ok {
-			found[i] = &have
-		}
+		found[i] = s.key(at)
 	}
 	return found, nil
+}
+
+// key is a key that was used in the last 24 hours, or nil.
+func (s *fakeStore) key(at fakeKey) *feedengine.Key {
+	k, ok := s.keys[at]
+	if !ok || time.Since(k.ID.Time()) > 24*time.Hour {
+		return nil
+	}
+	return &k
 }
 
 func (s *fakeStore) ReadLog(ctx context.Context, shard feedengine.ShardID, after uint64, limit int) ([]*feedengine.Event, error) {
@@ -418,6 +441,12 @@ func (s *fakeStore) Trim(ctx context.Context, before time.Time) (int, error) {
 	for shard, log := range s.logs {
 		for s.trimmed[shard]+1 < uint64(len(log)) && n < piece && log[s.trimmed[shard]].ID.Time().Before(before) {
 			s.trimmed[shard]++
+			n++
+		}
+	}
+	for at := range s.keys {
+		if n < piece && s.keys[at].ID.Time().Before(before) && s.key(at) == nil {
+			delete(s.keys, at)
 			n++
 		}
 	}
