@@ -76,7 +76,7 @@ func loadUnread(ctx context.Context, c *conn, which string, keep int, users []fe
 			}
 		}
 		return nil
-	}, which, int64(keep), int64(feedengine.MaxUnread))
+	}, which, int64(max(keep, 0)), int64(feedengine.MaxUnread))
 }
 
 // unreadOf reads [[id, author], …].

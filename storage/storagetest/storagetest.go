@@ -38,4 +38,5 @@ type Faulty struct {
 // its own.
 func Run(t *testing.T, h Harness) {
 	t.Run("log", func(t *testing.T) { runLog(t, h) })
+	t.Run("views", func(t *testing.T) { runViews(t, h) })
 }
