@@ -1,0 +1,225 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/feedgate/feedgate/feedengine"
+)
+
+// Config is every setting. Each is a flag and, under the name in its setting
+// tag, an environment variable; a flag wins. The tag's further names are
+// looked up when the first is not set. An empty variable counts as not set.
+type Config struct {
+	Addr      string `group:"Listeners" setting:"FEEDGATE_ADDR" placeholder:":8080" help:"Public listener. Without it the variable PORT is honoured. In dev mode the default is 127.0.0.1:8080."`
+	AdminAddr string `group:"Listeners" setting:"FEEDGATE_ADMIN_ADDR" default:"127.0.0.1:8081" help:"Admin listener: /metrics, /debug/pprof/, /cluster, /debug/check. No authentication: keep it private."`
+	TLSCert   string `group:"Listeners" setting:"FEEDGATE_TLS_CERT" placeholder:"FILE" help:"Certificate chain (PEM) for TLS in the process."`
+	TLSKey    string `group:"Listeners" setting:"FEEDGATE_TLS_KEY" placeholder:"FILE" help:"Its private key (PEM)."`
+
+	DatabaseURL  string        `group:"Storage" setting:"DATABASE_URL" placeholder:"postgres://…" help:"Postgres. Without it: SQLite under --data."`
+	Data         string        `group:"Storage" setting:"FEEDGATE_DATA" default:"./data" help:"Directory of the embedded database."`
+	Shards       int           `group:"Storage" setting:"FEEDGATE_SHARDS" placeholder:"256" help:"Number of shards, 1 to 1024, of a database that is first set up. Later it may be left out and cannot change."`
+	LogRetention time.Duration `group:"Storage" setting:"FEEDGATE_LOG_RETENTION" default:"24h" help:"How long log rows and idempotency keys are kept; at least 24h is what the protocol promises for keys."`
+
+	RedisURL string   `group:"Cluster" setting:"REDIS_URL" placeholder:"redis://…" help:"Bus between nodes. Not served by this release: it runs as one node."`
+	NodeID   string   `group:"Cluster" setting:"FEEDGATE_NODE_ID" placeholder:"HOST-PID" help:"Name of this node, unique in the cluster: 1 to 48 of A-Z a-z 0-9 . _ -"`
+	Roles    []string `group:"Cluster" setting:"FEEDGATE_ROLES" default:"gateway,shard" help:"What this node does. This release serves only both at once."`
+	Workers  int      `group:"Cluster" setting:"FEEDGATE_WORKERS,WEB_CONCURRENCY" default:"1" help:"Node processes behind one address. This release serves only 1."`
+
+	JWTSecret   string   `group:"Access" setting:"FEEDGATE_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret, at least 32 bytes. A flag shows in the process list: prefer the variable."`
+	JWTJWKS     string   `group:"Access" name:"jwt-jwks" setting:"FEEDGATE_JWT_JWKS" placeholder:"FILE|URL" help:"Key set for RS256, ES256 and EdDSA instead of a secret; HS256 is then refused."`
+	JWTIssuer   string   `group:"Access" setting:"FEEDGATE_JWT_ISSUER" placeholder:"ISS" help:"The iss that tokens must have. Not checked when empty."`
+	JWTAudience string   `group:"Access" setting:"FEEDGATE_JWT_AUDIENCE" placeholder:"AUD" help:"An aud that tokens must have. Not checked when empty."`
+	Origins     []string `group:"Access" setting:"FEEDGATE_ORIGINS" placeholder:"HOST,…" help:"Allowed browser origins beside the node's own: host patterns such as *.example.com."`
+	Dev         devMode  `group:"Access" setting:"FEEDGATE_DEV" default:"off" help:"Development: demo page, POST /dev/token, a secret of its own when none is set. Only on loopback, unless --dev=force."`
+
+	UserRate       float64 `group:"Limits" setting:"FEEDGATE_USER_RATE" default:"50" help:"Requests per second and user. Service tokens are exempt."`
+	UserBurst      int     `group:"Limits" setting:"FEEDGATE_USER_BURST" default:"200" help:"Requests that a user may make at once."`
+	SocketsPerUser int     `group:"Limits" setting:"FEEDGATE_SOCKETS_PER_USER" default:"32" help:"Sockets that a user may hold."`
+
+	Residency   time.Duration `group:"Tuning" setting:"FEEDGATE_RESIDENCY" default:"10m" help:"How long a user's view stays in memory after the last session."`
+	ViewBudget  int64         `group:"Tuning" setting:"FEEDGATE_VIEW_BUDGET" default:"0" help:"Bytes of all views beyond which idle ones leave early. 0: no bound."`
+	RingEvents  int           `group:"Tuning" setting:"FEEDGATE_RING_EVENTS" default:"65536" help:"Recent events kept in memory, a power of two."`
+	Poller      string        `group:"Tuning" setting:"FEEDGATE_POLLER" default:"auto" enum:"auto,epoll,goroutine" help:"How sockets are read: auto, epoll, goroutine."`
+	StopTimeout time.Duration `group:"Tuning" setting:"FEEDGATE_STOP_TIMEOUT" default:"25s" help:"Bound of a graceful stop."`
+
+	LogFormat string     `group:"Logs" setting:"FEEDGATE_LOG_FORMAT" placeholder:"json" help:"json or text. In dev mode the default is text."`
+	LogLevel  slog.Level `group:"Logs" setting:"FEEDGATE_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+}
+
+// poller is the setting as the socket package understands it.
+func (c *Config) poller() string {
+	if c.Poller == "auto" {
+		return ""
+	}
+	return c.Poller
+}
+
+// settle fills in what depends on other settings or on the machine.
+func (c *Config) settle(getenv func(string) string) {
+	if c.Addr == "" {
+		host, port := "", "8080"
+		if c.Dev != devOff {
+			host = "127.0.0.1"
+		}
+		if p := getenv("PORT"); p != "" {
+			port = p
+		}
+		c.Addr = net.JoinHostPort(host, port)
+	}
+	if c.LogFormat == "" {
+		c.LogFormat = "json"
+		if c.Dev != devOff {
+			c.LogFormat = "text"
+		}
+	}
+	if c.NodeID == "" {
+		c.NodeID = defaultNodeID()
+	}
+}
+
+// Validate says everything that is wrong with the settings, or nil. It never
+// quotes a secret or a URL, which may hold a password.
+func (c *Config) Validate() error {
+	return errors.Join(
+		c.validateAddrs(), c.validateAccess(), c.validateStorage(), c.validateCluster(), c.validateLimits(),
+	)
+}
+
+func (c *Config) validateAddrs() error {
+	var errs []error
+	for _, a := range []struct{ name, addr string }{{"FEEDGATE_ADDR", c.Addr}, {"FEEDGATE_ADMIN_ADDR", c.AdminAddr}} {
+		if _, _, err := net.SplitHostPort(a.addr); err != nil {
+			errs = append(errs, fmt.Errorf("%s: want host:port or :port, got %q", a.name, a.addr))
+		}
+	}
+	if c.Dev == devOn && !isLoopback(c.Addr) {
+		errs = append(errs, fmt.Errorf("FEEDGATE_ADDR: %q is reachable from other machines, and dev mode gives a token to anybody: "+
+			"use 127.0.0.1, or FEEDGATE_DEV=force", c.Addr))
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		errs = append(errs, errors.New("FEEDGATE_TLS_CERT and FEEDGATE_TLS_KEY go together"))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) validateAccess() error {
+	switch {
+	case c.JWTSecret != "" && c.JWTJWKS != "":
+		return errors.New("FEEDGATE_JWT_SECRET and FEEDGATE_JWT_JWKS exclude one another: with a key set HS256 is refused")
+	case c.JWTSecret == "" && c.JWTJWKS == "" && c.Dev == devOff:
+		return errors.New("set FEEDGATE_JWT_SECRET (try: openssl rand -base64 32) or FEEDGATE_JWT_JWKS, or try it out with FEEDGATE_DEV=1")
+	}
+	return nil
+}
+
+func (c *Config) validateStorage() error {
+	var errs []error
+	if c.DatabaseURL != "" {
+		if u, err := url.Parse(c.DatabaseURL); err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+			errs = append(errs, errors.New("DATABASE_URL: want postgres://user:password@host:port/database"))
+		}
+	} else if c.Data == "" {
+		errs = append(errs, errors.New("FEEDGATE_DATA: want a directory"))
+	}
+	if c.Shards < 0 || c.Shards > feedengine.MaxShards {
+		errs = append(errs, fmt.Errorf("FEEDGATE_SHARDS: want 1 to %d, got %d", feedengine.MaxShards, c.Shards))
+	}
+	if c.LogRetention < 24*time.Hour {
+		errs = append(errs, fmt.Errorf("FEEDGATE_LOG_RETENTION: want at least 24h, for which idempotency keys are promised, got %v", c.LogRetention))
+	}
+	return errors.Join(errs...)
+}
+
+// validateCluster refuses what later releases will serve, rather than let it
+// look as if it had an effect.
+func (c *Config) validateCluster() error {
+	var errs []error
+	if c.RedisURL != "" {
+		errs = append(errs, errors.New("REDIS_URL: this release runs as one node with an in-process bus; unset it"))
+	}
+	if !slices.Contains(c.Roles, "gateway") || !slices.Contains(c.Roles, "shard") || len(c.Roles) != 2 {
+		errs = append(errs, fmt.Errorf(`FEEDGATE_ROLES: this release serves only "gateway,shard", got %q`, strings.Join(c.Roles, ",")))
+	}
+	if c.Workers != 1 {
+		errs = append(errs, fmt.Errorf("FEEDGATE_WORKERS (WEB_CONCURRENCY): this release serves only 1, got %d", c.Workers))
+	}
+	if !validNodeID(c.NodeID) {
+		errs = append(errs, fmt.Errorf("FEEDGATE_NODE_ID: want 1 to %d of A-Z a-z 0-9 . _ -, got %q", maxNodeID, c.NodeID))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) validateLimits() error {
+	var errs []error
+	for _, l := range []struct {
+		name string
+		ok   bool
+		want string
+	}{
+		{"FEEDGATE_USER_RATE", c.UserRate > 0 && c.UserRate <= 1e6, "above 0, at most 1000000"},
+		{"FEEDGATE_USER_BURST", c.UserBurst >= 1, "at least 1"},
+		{"FEEDGATE_SOCKETS_PER_USER", c.SocketsPerUser >= 1, "at least 1"},
+		{"FEEDGATE_RESIDENCY", c.Residency >= time.Second, "at least 1s"},
+		{"FEEDGATE_VIEW_BUDGET", c.ViewBudget >= 0, "0 or more"},
+		{"FEEDGATE_RING_EVENTS", c.RingEvents >= 1<<10 && c.RingEvents <= 1<<24 && c.RingEvents&(c.RingEvents-1) == 0, "a power of two from 1024 to 16777216"},
+		{"FEEDGATE_LOG_FORMAT", c.LogFormat == "json" || c.LogFormat == "text", "json or text"},
+		{"FEEDGATE_STOP_TIMEOUT", c.StopTimeout >= time.Second, "at least 1s"},
+	} {
+		if !l.ok {
+			errs = append(errs, fmt.Errorf("%s: want %s", l.name, l.want))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// isLoopback reports whether only this machine can reach the address. A name
+// other than localhost is not looked up: it is taken for reachable.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+const maxNodeID = 48 // it stands in Postgres's application_name, of at most 63 bytes
+
+func validNodeID(s string) bool {
+	if s == "" || len(s) > maxNodeID {
+		return false
+	}
+	return strings.IndexFunc(s, notInNodeID) < 0
+}
+
+func notInNodeID(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-')
+}
+
+// defaultNodeID is the host's name and the process's number.
+func defaultNodeID() string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "node"
+	}
+	host = strings.Map(func(r rune) rune {
+		if notInNodeID(r) {
+			return '-'
+		}
+		return r
+	}, host)
+	pid := fmt.Sprintf("-%d", os.Getpid())
+	return host[:min(len(host), maxNodeID-len(pid))] + pid
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Addrs is where a node listens, with the ports that the system chose.
+type Addrs struct {
+	Public net.Addr
+	Admin  net.Addr
+	TLS    bool
+}
+
+// listeners is the two open ports of a node and what serves them.
+type listeners struct {
+	public, admin   net.Listener
+	publicS, adminS *http.Server
+	tls             bool // on the public one
+}
+
+// listen opens both ports. Nothing is served before serve.
+func listen(ctx context.Context, cfg *Config, log *slog.Logger) (l *listeners, err error) {
+	l = &listeners{
+		publicS: &http.Server{
+			// A client that sends its request byte by byte holds a goroutine and
+			// 4 KB for no longer than this.
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       15 * time.Second, // a body is at most 64 KiB
+			WriteTimeout:      30 * time.Second,
+			IdleTimeout:       90 * time.Second,
+			MaxHeaderBytes:    16 << 10, // a token is at most 8 KiB
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		},
+		adminS: &http.Server{
+			ReadHeaderTimeout: 5 * time.Second,
+			IdleTimeout:       90 * time.Second, // no WriteTimeout: a CPU profile takes its time
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		},
+	}
+	if cfg.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("TLS certificate: %w", err)
+		}
+		l.tls, l.publicS.TLSConfig = true, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	}
+	// No TCP keep-alive: the protocol's heartbeat does that work, and a probe
+	// every 15 s would wake 100,000 phones for nothing.
+	lc := net.ListenConfig{KeepAlive: -1}
+	if l.public, err = lc.Listen(ctx, "tcp", cfg.Addr); err != nil {
+		return nil, fmt.Errorf("FEEDGATE_ADDR: %w", err)
+	}
+	if l.admin, err = lc.Listen(ctx, "tcp", cfg.AdminAddr); err != nil {
+		l.public.Close()
+		return nil, fmt.Errorf("FEEDGATE_ADMIN_ADDR: %w", err)
+	}
+	return l, nil
+}
+
+func (l *listeners) addrs() Addrs {
+	return Addrs{Public: l.public.Addr(), Admin: l.admin.Addr(), TLS: l.tls}
+}
+
+// serveAdmin and servePublic serve until their server is shut down; then nil.
+func (l *listeners) serveAdmin(h http.Handler) error {
+	l.adminS.Handler = h
+	return notClosed(l.adminS.Serve(l.admin))
+}
+
+func (l *listeners) servePublic(h http.Handler) error {
+	l.publicS.Handler = h
+	if l.tls {
+		return notClosed(l.publicS.ServeTLS(l.public, "", ""))
+	}
+	return notClosed(l.publicS.Serve(l.public))
+}
+
+func notClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// close closes both ports and whatever HTTP connection is left.
+func (l *listeners) close() error {
+	return errors.Join(l.publicS.Close(), l.adminS.Close(), ignoreClosed(l.public.Close()), ignoreClosed(l.admin.Close()))
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
