@@ -23,15 +23,22 @@ type Checks interface {
 // one after the other: a user's follows and unfollows, the deletions of a post.
 type lanes map[string][]asked
 
-// enter reports whether the lane is free; otherwise the command waits in it.
-func (l lanes) enter(lane string, m asked) bool {
+// maxLane is how many commands wait in one lane; beyond, they are refused.
+const maxLane = 256
+
+// enter gives the lane to the command if it is free. Otherwise the command waits
+// in it; full says that there is no room for that.
+func (l lanes) enter(lane string, m asked) (free, full bool) {
 	waiting, busy := l[lane]
-	if busy {
-		l[lane] = append(waiting, m)
-		return false
+	switch {
+	case !busy:
+		l[lane] = nil
+		return true, false
+	case len(waiting) >= maxLane:
+		return false, true
 	}
-	l[lane] = nil
-	return true
+	l[lane] = append(waiting, m)
+	return false, false
 }
 
 // leave frees the lane, or hands over the next command in it, which then holds it.
@@ -55,8 +62,11 @@ func (a *actor) ask(m asked) {
 	case feedengine.Publish:
 		a.publish(m, do)
 	case feedengine.Follow, feedengine.Unfollow, feedengine.Delete:
-		if a.lanes.enter(laneOf(m), m) {
+		switch free, full := a.lanes.enter(laneOf(m), m); {
+		case free:
 			a.command(m)
+		case full:
+			m.Done(feedengine.Result{Err: errBusy})
 		}
 	case feedengine.Read:
 		a.step(feedengine.ReadInput{Token: a.token(m.Done), User: m.User, List: do.Of, Upto: do.Upto,
