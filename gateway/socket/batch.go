@@ -18,6 +18,10 @@ type Batch struct {
 // Frame adds one text frame whose payload is head, body and tail one after the
 // other. All are copied: the caller may reuse them, and body is commonly shared
 // by many sockets. Nothing is allocated in steady state.
+//
+// One copy and one write(2) beat a writev of the parts: by about 200 ns of 4 µs
+// up to bodies of 6 KB, while writev wins as much from 24 KB on
+// (BenchmarkWriteWays). A delivery is 200 bytes.
 func (b *Batch) Frame(head, body, tail []byte) {
 	b.buf = appendTextHead(b.buf, len(head)+len(body)+len(tail))
 	b.buf = append(b.buf, head...)

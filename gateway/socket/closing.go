@@ -10,7 +10,8 @@ import (
 type ending struct {
 	faulted  atomic.Bool // Handler.Fault was called
 	begun    atomic.Bool // no Frame begins any more
-	answered atomic.Bool // the peer's close frame is here; nothing but ours is still sent
+	byPeer   atomic.Bool // the peer began it: nothing but a close frame is still sent
+	answered atomic.Bool // the peer's close frame is here
 	sealed   atomic.Bool // the library gets nothing more to read
 	done     atomic.Bool // our close frame was written
 
@@ -68,6 +69,7 @@ func (s *Socket) violate(f Fault) {
 
 // peerClosed takes the peer's close frame, which the library has answered.
 func (s *Socket) peerClosed() {
+	s.end.byPeer.Store(true)
 	s.end.answered.Store(true)
 	s.beginClose(0, "", ClosePeer)
 	s.checkEnd()

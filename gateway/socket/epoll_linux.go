@@ -67,7 +67,11 @@ func (p *epoll) register(fd int, id uint64, events uint32) error {
 }
 
 // take makes the connection's descriptor the link's own: a duplicate, after
-// which the net.Conn is closed.
+// which the net.Conn is closed. Kept, it would stay in the runtime's epoll too:
+// that works, but costs 300 bytes of heap and 900 of resident memory per
+// connection, 2 to 3 µs per inbound frame for waking a thread that finds nothing
+// to do, and 0.1 µs per write through its RawConn (BenchmarkIdle,
+// BenchmarkInbound and BenchmarkWriteWays, 2 cores).
 func (p *epoll) take(s *Socket, c net.Conn) (link, error) {
 	switch c.(type) {
 	case *net.TCPConn, *net.UnixConn:

@@ -56,7 +56,7 @@ func (s *Socket) collect(b *Batch) {
 	s.pong = nil
 	s.mu.Unlock()
 	closing := s.end.begun.Load() // looked at before Fill: what was queued before Close still goes
-	if !s.end.answered.Load() {
+	if !s.end.byPeer.Load() {
 		s.handler.Fill(b)
 	}
 	if closing && !b.Full() {
