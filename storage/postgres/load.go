@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -27,8 +28,8 @@ func (s *Store) Load(ctx context.Context, users []feedengine.LoadUser, keep int)
 	var b pgx.Batch
 	b.Queue(q.Heads).Query(func(rows pgx.Rows) error { return scanHeads(rows, snap.Heads) })
 	b.Queue(q.Follows, names).Query(func(rows pgx.Rows) error { return scanFollows(rows, snap.Users) })
-	b.Queue(q.Unread, names, max(keep, 0), feedengine.MaxUnread).Query(func(rows pgx.Rows) error {
-		return scanUnread(rows, snap.Users)
+	b.Queue(q.Unread, names, max(keep, 1), feedengine.MaxUnread).Query(func(rows pgx.Rows) error {
+		return scanUnread(rows, keep, snap.Users)
 	})
 	queuePages(&b, users, snap.Users)
 	if err := s.read(ctx, s.ops.load, &b); err != nil {
@@ -66,7 +67,7 @@ func scanFollows(rows pgx.Rows, users []feedengine.LoadedUser) error {
 	return rows.Err()
 }
 
-func scanUnread(rows pgx.Rows, users []feedengine.LoadedUser) error {
+func scanUnread(rows pgx.Rows, keep int, users []feedengine.LoadedUser) error {
 	var ids []int64
 	var authors []string
 	for rows.Next() {
@@ -75,12 +76,12 @@ func scanUnread(rows pgx.Rows, users []feedengine.LoadedUser) error {
 		if err := rows.Scan(&ord, &c.Mark, &c.Total, &ids, &authors); err != nil {
 			return err
 		}
-		if len(ids) > 0 {
+		if len(ids) > 0 && keep > 0 {
 			c.Unread = make([]feedengine.UnreadID, len(ids))
 			for i := range ids {
 				c.Unread[i] = feedengine.UnreadID{ID: feedengine.ID(ids[i]), Author: authors[i]}
 			}
-			slices.Reverse(c.Unread) // they come newest first
+			slices.SortFunc(c.Unread, func(a, b feedengine.UnreadID) int { return cmp.Compare(a.ID, b.ID) })
 		}
 		users[ord-1].Feed = c
 	}

@@ -61,7 +61,7 @@ func TestLoadCost(t *testing.T) {
 }
 
 // counter reads a metric's value as it is exported.
-func counter(t *testing.T, set *metrics.Set, name string) (value int) {
+func counter(t testing.TB, set *metrics.Set, name string) (value int) {
 	t.Helper()
 	var text strings.Builder
 	set.WritePrometheus(&text)

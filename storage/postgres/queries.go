@@ -43,7 +43,7 @@ type queries struct {
 	// Views.
 	Heads    string // → shard, epoch, first, seq, id
 	Follows  string // $1 users → ordinal, authors, since of each
-	Unread   string // $1 users, $2 keep, $3 count at most → ordinal, mark, count, newest ids, their authors
+	Unread   string // $1 users, $2 keep, at least 1, $3 count at most → ordinal, mark, count, the newest ids, their authors
 	Pages    string // $1 users, $2 posts of each → ordinal, post
 	Followed string // $1 user, $2 authors → author, since
 	Degree   string // $1 user → how many they follow
@@ -163,43 +163,49 @@ CROSS JOIN LATERAL (
     SELECT array_agg(e.author) AS authors, array_agg(e.since) AS since
     FROM (SELECT author, since FROM follows WHERE follower = u.name ORDER BY author OFFSET 0) e) f`,
 	// found counts from each author's index range above the mark and the follow,
-	// and stops at $3. Only when it stopped there it may lack newer ones: then
-	// newest finds them as a page does.
+	// and stops at $3. Only when it stopped there it may lack the newest ones. Then
+	// newest finds them as a page does: from the newest four of each author it
+	// learns which authors have any of them, and an id below which none is.
 	Unread: `
-SELECT u.ord, coalesce(m.upto, 0), found.total,
+SELECT u.ord, coalesce(m.upto, 0), coalesce(found.total, 0),
     CASE WHEN found.total < $3 THEN found.ids ELSE newest.ids END,
     CASE WHEN found.total < $3 THEN found.authors ELSE newest.authors END
 FROM unnest($1::text[]) WITH ORDINALITY u(name, ord)
 LEFT JOIN LATERAL (SELECT upto FROM marks WHERE user_id = u.name AND list = 1 LIMIT 1) m ON true
 CROSS JOIN LATERAL (
-    SELECT count(*) AS total,
-        (array_agg(n.id ORDER BY n.id DESC))[1:$2] AS ids,
-        (array_agg(n.author ORDER BY n.id DESC))[1:$2] AS authors
+    SELECT max(n.total) AS total, array_agg(n.id) AS ids, array_agg(n.author) AS authors
     FROM (
-        SELECT f.author, p.id
-        FROM follows f
-        CROSS JOIN LATERAL (
-            SELECT id FROM posts
-            WHERE author = f.author AND NOT deleted AND id > greatest(f.since, m.upto)
-            ORDER BY id DESC LIMIT $3) p
-        WHERE f.follower = u.name AND f.author <> u.name
-        LIMIT $3) n) found
-LEFT JOIN LATERAL (
-    SELECT array_agg(n.id ORDER BY n.id DESC) AS ids, array_agg(n.author ORDER BY n.id DESC) AS authors
-    FROM (
-        SELECT a.author, p.id
+        SELECT e.id, e.author, count(*) OVER () AS total
         FROM (
-            SELECT f.author, greatest(f.since, m.upto) AS above
+            SELECT f.author, p.id
             FROM follows f
             CROSS JOIN LATERAL (
                 SELECT id FROM posts
                 WHERE author = f.author AND NOT deleted AND id > greatest(f.since, m.upto)
-                ORDER BY id DESC LIMIT 1) top
-            WHERE found.total >= $3 AND f.follower = u.name AND f.author <> u.name
-            ORDER BY top.id DESC LIMIT $2) a
+                ORDER BY id DESC LIMIT $3) p
+            WHERE f.follower = u.name AND f.author <> u.name
+            LIMIT $3) e
+        ORDER BY e.id DESC LIMIT $2) n) found
+LEFT JOIN LATERAL (
+    SELECT array_agg(n.id) AS ids, array_agg(n.author) AS authors
+    FROM (
+        SELECT a.author, p.id
+        FROM (
+            SELECT s.author, max(s.above) AS above,
+                CASE WHEN sum(count(*)) OVER () >= $2 THEN min(min(s.id)) OVER () ELSE 0 END AS floor
+            FROM (
+                SELECT f.author, greatest(f.since, m.upto) AS above, top.id
+                FROM follows f
+                CROSS JOIN LATERAL (
+                    SELECT id FROM posts
+                    WHERE author = f.author AND NOT deleted AND id > greatest(f.since, m.upto)
+                    ORDER BY id DESC LIMIT 4) top
+                WHERE found.total >= $3 AND f.follower = u.name AND f.author <> u.name
+                ORDER BY top.id DESC LIMIT $2) s
+            GROUP BY s.author) a
         CROSS JOIN LATERAL (
             SELECT id FROM posts
-            WHERE author = a.author AND NOT deleted AND id > a.above
+            WHERE author = a.author AND NOT deleted AND id > a.above AND id >= a.floor
             ORDER BY id DESC LIMIT $2) p
         ORDER BY p.id DESC LIMIT $2) n) newest ON true`,
 	Pages: `
