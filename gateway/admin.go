@@ -10,13 +10,14 @@ import (
 	"github.com/feedgate/feedgate/feedengine"
 )
 
-// Admin answers the admin listener: /metrics, /debug/pprof/, /cluster and
-// /debug/check. It asks for no token and is not for the public.
+// Admin answers the admin listener: /metrics, /debug/pprof/, /cluster,
+// /debug/check and /debug/memory. It asks for no token and is not for the public.
 func (g *Gateway) Admin() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("/metrics", g.serveMetrics)
 	m.HandleFunc("/cluster", g.serveCluster)
 	m.HandleFunc("/debug/check", g.serveCheck)
+	m.HandleFunc("/debug/memory", serveMemory)
 	m.HandleFunc("/debug/pprof/", pprof.Index)
 	m.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	m.HandleFunc("/debug/pprof/profile", pprof.Profile)
