@@ -39,21 +39,22 @@ func TestConformance(t *testing.T) {
 			return again, nil
 		},
 		SetSchema: func(t testing.TB, s storage.Store, version int64) {
-			inspect(t, s.(*Store), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, 1)`, version)
+			text := `INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, 1)`
+			if _, err := database(t, s.(*Store)).Exec(text, version); err != nil {
+				t.Fatal(err)
+			}
 		},
 	})
 }
 
-// inspect runs a statement on the store's database beside the store.
-func inspect(t testing.TB, s *Store, text string, args ...any) {
+// database is a connection beside the store's own.
+func database(t testing.TB, s *Store) *sql.DB {
 	t.Helper()
 	connector, err := sqlite.NewConnector(dsn(s.files.path(), "rw", writerPragmas))
 	if err != nil {
 		t.Fatal(err)
 	}
 	db := sql.OpenDB(connector)
-	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), text, args...); err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
+	t.Cleanup(func() { db.Close() })
+	return db
 }
