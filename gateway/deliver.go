@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"time"
+
 	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/gateway/wire"
 )
@@ -57,6 +59,9 @@ func (s *session) event(b *body, n uint64, c wire.Counts) {
 		return
 	}
 	v := s.out.event(b, n, c, s.g.limits.OutboxBytes)
+	if v == over {
+		v = s.out.overflow(n, c, s.g.uptime(time.Now()))
+	}
 	s.settle(v)
 }
 

@@ -18,8 +18,8 @@
 // guarded by its part of the registry. Nothing here waits for a client.
 //
 // The outbox is bounded: counters coalesce in one latest-value slot; when events
-// exceed the bound they are replaced by one reset; when that cannot leave either,
-// the socket is closed with 4102.
+// exceed the bound they are replaced by one reset; when that cannot leave for long
+// either, the socket is closed with 4102.
 //
 // It deliberately does not: keep users' state (feeds, counters, streams belong
 // to shards), read or write the connection (gateway/socket does), verify tokens

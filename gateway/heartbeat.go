@@ -76,7 +76,7 @@ func (s *session) beaten(heard time.Time) bool {
 // heartbeatSpan early, by a figure of the session's own, so that sockets opened
 // together do not stay together.
 func (s *session) beatAt(heard time.Time) time.Time {
-	early := time.Duration(uint64(s.id)*0x9e3779b97f4a7c15>>33) % heartbeatSpan
+	early := time.Duration(uint64(s.id)*0x9e3779b97f4a7c15>>24) % heartbeatSpan
 	return heard.Add(heartbeatAfter - early)
 }
 

@@ -14,6 +14,9 @@ const (
 	// that asks for pages and does not take them is slow. One reply of any size
 	// always fits.
 	replyLimit = 1 << 20
+	// resetWait is how long a reset may wait, in ms, before further overflows
+	// mean that the client is too slow, and not that a burst came at once.
+	resetWait = 2_000
 	// keepEntries is what an outbox holds without growing; such queues are pooled.
 	keepEntries = 8
 )
@@ -22,8 +25,8 @@ const (
 // order, and behind them the latest counters. It is guarded by its session's mu.
 //
 // Three rules bound it. Counters that an event or newer counters make stale are
-// dropped (coalesced). Events above the limit are replaced by one reset. When
-// that reset is still waiting and the limit is reached again, the outbox is full.
+// dropped (coalesced). Events above the limit are replaced by one reset. When the
+// limit is reached again and a reset has been waiting for long, it is full.
 type outbox struct {
 	queue  []entry // nil when nothing waits
 	head   int     // entries before it have left
@@ -33,7 +36,8 @@ type outbox struct {
 	last  uint64 // n of the newest event taken in, or where the stream stands
 	slot  wire.Counts
 	dirty bool // slot waits to be sent
-	reset bool // a reset waits in the queue
+	reset bool  // a reset waits in the queue
+	since int64 // when it was put there, ms of uptime; negative: not by an overflow
 }
 
 // entry is a frame in an outbox: an event when body is set, else frame.
@@ -53,6 +57,7 @@ const (
 	taken     verdict = iota
 	coalesced         // taken, and older counters were dropped
 	duplicate         // dropped: at or below an event that was taken
+	over              // not taken: see overflow
 	replaced          // it and all queued events became one reset
 	full              // nothing more is taken: the client is too slow
 )
@@ -64,11 +69,7 @@ func (o *outbox) event(b *body, n uint64, c wire.Counts, limit int) verdict {
 	}
 	cost := len(b.bytes) + headBytes
 	if o.events+cost > limit {
-		if o.reset {
-			return full
-		}
-		o.putReset(wire.Reset{N: n, Reason: string(feedengine.ResetSlow)}, c)
-		return replaced
+		return over
 	}
 	v := taken
 	if o.dirty && !b.void {
@@ -78,6 +79,20 @@ func (o *outbox) event(b *body, n uint64, c wire.Counts, limit int) verdict {
 	o.events += cost
 	o.push(entry{body: b, n: n, counts: c, cost: uint32(cost)})
 	return v
+}
+
+// overflow makes room by replacing the event n and all those queued by one reset.
+// now is in ms of uptime.
+func (o *outbox) overflow(n uint64, c wire.Counts, now int64) verdict {
+	since := now
+	if o.reset && o.since >= 0 {
+		if since = o.since; now-since >= resetWait {
+			return full
+		}
+	}
+	o.putReset(wire.Reset{N: n, Reason: string(feedengine.ResetSlow)}, c)
+	o.since = since
+	return replaced
 }
 
 // unread takes in counters that came without an event.
@@ -113,7 +128,7 @@ func (o *outbox) begin(f *wire.Frame, cost int, n uint64) {
 // stream's name is filled in when it leaves.
 func (o *outbox) putReset(r wire.Reset, c wire.Counts) {
 	o.drop(func(e *entry) bool { return e.body != nil || e.frame.Kind == wire.ResetFrame })
-	o.last, o.dirty, o.reset = r.N, false, true
+	o.last, o.dirty, o.reset, o.since = r.N, false, true, -1
 	o.push(entry{frame: &wire.Frame{Kind: wire.ResetFrame, Reset: r, Counts: c}, n: r.N, moves: true})
 }
 
@@ -193,9 +208,7 @@ func (o *outbox) push(e entry) {
 // release gives the empty queue's memory back.
 func (o *outbox) release() {
 	if cap(o.queue) == keepEntries {
-		all := o.queue[:keepEntries]
-		clear(all)
-		entries.Put((*[keepEntries]entry)(all))
+		entries.Put((*[keepEntries]entry)(o.queue[:keepEntries])) // pop and drop cleared it
 	}
 	o.queue, o.head = nil, 0
 }

@@ -411,3 +411,7 @@ func (r *rig) call(method, path, body string, header ...string) (int, http.Heade
 	}
 	return res.StatusCode, res.Header, strings.TrimSpace(string(p))
 }
+
+func (e expiring) Verify(context.Context, string) (auth.Claims, error) {
+	return auth.Claims{User: "bob", Expires: time.Now().Add(e.life)}, nil
+}
