@@ -32,15 +32,17 @@ type numbered struct {
 func (d *device) String() string { return fmt.Sprintf("device of %s, session %d", d.user, d.session) }
 
 // attached takes the reply to an attach. heads are those of its page, or what
-// the engine had applied.
-func (d *device) attached(r Result, heads []Head) error {
+// the engine had applied; follows are the user's.
+func (d *device) attached(r Result, heads []Head, follows []Edge) error {
 	d.waiting = false
 	if r.Resumed {
 		if r.Stream != d.stream || r.N != d.n+uint64(r.Replay) {
 			return fmt.Errorf("resumed %s/%d with %s", d.stream, d.n, printResult(r))
 		}
 		for _, g := range d.got {
-			if ev := g.ev; r.Page != nil && ev.Seq > heads[ev.Shard].Seq {
+			ev := g.ev
+			followed := slices.ContainsFunc(follows, func(e Edge) bool { return e.Author == ev.Actor })
+			if r.Page != nil && ev.Seq > heads[ev.Shard].Seq && (followed || ev.Actor == d.user) {
 				return fmt.Errorf("page is older than n: lacks %s", printEvent(ev))
 			}
 		}

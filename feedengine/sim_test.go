@@ -220,7 +220,7 @@ func (s *sim) commitNext(shard int) {
 func (h *host) stepLog(shard int) {
 	seq := h.engine.Heads()[shard].Seq
 	switch odd := h.choose.intn(40); {
-	case odd == 0 && seq > 0:
+	case odd == 2 && seq > 0:
 		if got := h.step(LogInput{Event: h.logs[shard][seq-1]}); got != 0 {
 			h.failf("an event that was known had effects")
 		}
@@ -361,7 +361,7 @@ func (s *sim) toggle(d *device) {
 				heads = h.pages[r.Page.Posts[0]]
 			}
 		}
-		if err := d.attached(r, heads); err != nil {
+		if err := d.attached(r, heads, s.follows(d.user, h.engine.Heads())); err != nil {
 			s.failf("%v: %v", d, err)
 		}
 	})
