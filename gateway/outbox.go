@@ -35,7 +35,7 @@ type outbox struct {
 
 	last  uint64 // n of the newest event taken in, or where the stream stands
 	slot  wire.Counts
-	dirty bool // slot waits to be sent
+	dirty bool  // slot waits to be sent
 	reset bool  // a reset waits in the queue
 	since int64 // when it was put there, ms of uptime; negative: not by an overflow
 }
