@@ -13,7 +13,7 @@ import (
 
 const (
 	fileEvery = 10 * time.Second // a changed file is in use after at most this
-	fileApart = time.Second
+	fileApart = 500 * time.Millisecond
 	urlEvery  = 5 * time.Minute
 	urlApart  = 10 * time.Second // between refreshes that unknown kids ask for
 
@@ -144,7 +144,7 @@ func (s *keySource) ask() (r *read, fresh bool) {
 	if s.reading != nil {
 		return s.reading, false
 	}
-	if time.Until(s.after) > unknownKeyWait {
+	if time.Until(s.after) > unknownKeyWait/2 { // the other half is the read's
 		return nil, false
 	}
 	return s.next, true

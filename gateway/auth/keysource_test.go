@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -142,6 +143,27 @@ func TestForgedKidsHoldUpNobody(t *testing.T) {
 	})
 }
 
+// A read that was under way when somebody asked may have missed the key.
+func TestReadUnderWayIsNoProof(t *testing.T) {
+	k := keys()
+	before, after := jwks(t, jwk(t, "old", k.rsa, "", "")), jwks(t, jwk(t, "new", k.rsa2, "", ""))
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{doc: before, slow: 800 * time.Millisecond}
+		s := start(t, i)
+		time.Sleep(urlApart)
+		go s.find(t.Context(), "forged", "RS256") // ends with its wait
+		time.Sleep(400 * time.Millisecond)
+		i.set(after, nil)
+		if _, err := s.find(t.Context(), "new", "RS256"); reasonOf(err) != KeysUnavailable {
+			t.Fatal("asked in the middle of a read:", err)
+		}
+		time.Sleep(urlApart + unknownKeyWait) // the next one was asked for
+		if _, err := s.find(t.Context(), "new", "RS256"); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestWaitersAreBounded(t *testing.T) {
 	doc := fullSet(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -251,11 +273,14 @@ func TestURL(t *testing.T) {
 		url  string
 		want Reason
 	}{
-		"good":       {good, ""},
-		"redirect":   {serve(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, good, http.StatusFound) }), ""},
-		"loop":       {serve(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }), KeysUnavailable},
-		"not found":  {serve(http.NotFound), KeysUnavailable},
-		"too big":    {serve(func(w http.ResponseWriter, r *http.Request) { w.Write(make([]byte, maxKeyDoc+1)) }), KeysUnavailable},
+		"good":      {good, ""},
+		"redirect":  {serve(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, good, http.StatusFound) }), ""},
+		"loop":      {serve(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }), KeysUnavailable},
+		"not found": {serve(http.NotFound), KeysUnavailable},
+		"too big": {serve(func(w http.ResponseWriter, r *http.Request) {
+			w.Write(append(doc, bytes.Repeat([]byte(" "), maxKeyDoc)...))
+		}), KeysUnavailable},
+		"failing":    {serve(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); w.Write(doc) }), KeysUnavailable},
 		"no JSON":    {serve(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>") }), KeysUnavailable},
 		"nobody":     {"http://127.0.0.1:1/jwks.json", KeysUnavailable},
 		"no keys":    {serve(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"keys":[]}`) }), KeysUnavailable},

@@ -36,9 +36,9 @@ var quiet = slog.New(slog.DiscardHandler)
 
 // keys are made once: RSA ones are slow to find.
 var keys = sync.OnceValue(func() (k struct {
-	rsa, rsa2, small *rsa.PrivateKey
-	ec, ec384        *ecdsa.PrivateKey
-	ed               ed25519.PrivateKey
+	rsa, rsa2, rsa3, small *rsa.PrivateKey
+	ec, ec384              *ecdsa.PrivateKey
+	ed                     ed25519.PrivateKey
 }) {
 	must := func(err error) {
 		if err != nil {
@@ -49,6 +49,8 @@ var keys = sync.OnceValue(func() (k struct {
 	k.rsa, err = rsa.GenerateKey(rand.Reader, 2048)
 	must(err)
 	k.rsa2, err = rsa.GenerateKey(rand.Reader, 2048)
+	must(err)
+	k.rsa3, err = rsa.GenerateKey(rand.Reader, 2048)
 	must(err)
 	k.small, err = rsa.GenerateKey(rand.Reader, 1024)
 	must(err)
@@ -83,7 +85,18 @@ func jwks(t testing.TB, set ...jwkset.JWKMarshal) []byte {
 func fullSet(t testing.TB) []byte {
 	k := keys()
 	return jwks(t, jwk(t, "r", k.rsa, "RS256", "sig"), jwk(t, "e", k.ec, "", ""), jwk(t, "d", k.ed, "EdDSA", "sig"),
-		jwk(t, "enc", k.rsa2, "", "enc"), jwk(t, "small", k.small, "", ""), jwk(t, "384", k.ec384, "", ""))
+		jwk(t, "enc", k.rsa2, "", "enc"), jwk(t, "small", k.small, "", ""), jwk(t, "384", k.ec384, "", ""),
+		jwk(t, "512", k.rsa2, "RS512", "sig"), toEncrypt(jwk(t, "ops", k.rsa2, "", "")), toVerify(jwk(t, "r2", k.rsa3, "", "")))
+}
+
+func toEncrypt(m jwkset.JWKMarshal) jwkset.JWKMarshal {
+	m.KEYOPS = []jwkset.KEYOPS{jwkset.KeyOpsEncrypt}
+	return m
+}
+
+func toVerify(m jwkset.JWKMarshal) jwkset.JWKMarshal {
+	m.KEYOPS = []jwkset.KEYOPS{jwkset.KeyOpsVerify}
+	return m
 }
 
 func writeFile(t testing.TB, doc []byte) string {
@@ -231,6 +244,7 @@ func TestSecretVerify(t *testing.T) {
 		"exp under another name":     {raw(hs256, `{"sub":"alice","Exp":`+year9999+`}`), MissingExpiry},
 		"exp text":                   {raw(hs256, `{"sub":"alice","exp":"tomorrow"}`), Malformed},
 		"exp huge":                   {raw(hs256, `{"sub":"alice","exp":1e300}`), Malformed},
+		"exp after RFC 3339":         {raw(hs256, `{"sub":"alice","exp":1e15}`), Malformed},
 		"exp beyond floats":          {raw(hs256, `{"sub":"alice","exp":1e999}`), Malformed},
 		"exp negative":               {raw(hs256, `{"sub":"alice","exp":-5}`), Malformed},
 		"exp zero":                   {raw(hs256, `{"sub":"alice","exp":0}`), Expired},
@@ -314,7 +328,10 @@ func TestKeySetVerify(t *testing.T) {
 		"RS256":           {sign(t, jwt.SigningMethodRS256, k.rsa, kid("r"), claims(nil)), ""},
 		"ES256":           {sign(t, jwt.SigningMethodES256, k.ec, kid("e"), claims(nil)), ""},
 		"EdDSA":           {sign(t, jwt.SigningMethodEdDSA, k.ed, kid("d"), claims(nil)), ""},
-		"RS256, no kid":   {sign(t, jwt.SigningMethodRS256, k.rsa, nil, claims(nil)), ""},
+		"another RS256":   {sign(t, jwt.SigningMethodRS256, k.rsa3, kid("r2"), claims(nil)), ""},
+		"one of two":      {sign(t, jwt.SigningMethodRS256, k.rsa, nil, claims(nil)), UnknownKey}, // which it is takes a kid
+		"key for RS512":   {sign(t, jwt.SigningMethodRS256, k.rsa2, kid("512"), claims(nil)), UnknownKey},
+		"key to encrypt":  {sign(t, jwt.SigningMethodRS256, k.rsa2, kid("ops"), claims(nil)), UnknownKey},
 		"ES256, no kid":   {sign(t, jwt.SigningMethodES256, k.ec, nil, claims(nil)), ""},
 		"forged RS256":    {sign(t, jwt.SigningMethodRS256, k.rsa2, kid("r"), claims(nil)), BadSignature},
 		"HS256":           {sign(t, jwt.SigningMethodHS256, []byte(secret), nil, claims(nil)), BadAlgorithm},
@@ -333,7 +350,10 @@ func TestKeySetVerify(t *testing.T) {
 		"without subject": {sign(t, jwt.SigningMethodRS256, k.rsa, kid("r"), claims(jwt.MapClaims{"sub": nil})), MissingSubject},
 		"expired":         {sign(t, jwt.SigningMethodRS256, k.rsa, kid("r"), claims(jwt.MapClaims{"exp": 5})), Expired},
 	} {
-		t.Run(name, func(t *testing.T) { check(t, v, tc.token, tc.want) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // what is unknown waits for the file to be read again
+			check(t, v, tc.token, tc.want)
+		})
 	}
 }
 
