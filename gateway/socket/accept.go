@@ -51,11 +51,17 @@ func (s *Server) Accept(w http.ResponseWriter, r *http.Request, opts AcceptOptio
 		s.metrics.refused.Inc()
 		return nil, err
 	}
+	if hj.err != nil {
+		s.metrics.refused.Inc()
+		ws.CloseNow()
+		return nil, hj.err
+	}
 	sock := hj.sock
 	hj.br.Reset((*library)(sock)) // the library put a reader of its own before it
 	ws.SetReadLimit(s.opts.MaxFrame)
 	sock.ws = ws
 	if !s.reg.add(sock) {
+		s.metrics.refused.Inc()
 		ws.CloseNow()
 		sock.link.close()
 		return nil, ErrShutdown
@@ -75,6 +81,7 @@ type hijack struct {
 	sock  *Socket
 	br    *bufio.Reader
 	first []byte // what the peer sent ahead of our answer
+	err   error  // the link could not be had
 }
 
 func (h *hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -88,9 +95,8 @@ func (h *hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	s.refs.Store(1)
 	s.waking.Store(queued) // holds off flush until the handler is there
 	s.heard.Store(h.srv.wheel.now.Load())
-	if s.link, err = h.srv.poller.take(s, c); err != nil {
-		c.Close()
-		return nil, nil, err
+	if s.link, h.err = h.srv.poller.take(s, c); h.err != nil {
+		c.Close() // not told to the library: it would answer over a connection that is no longer HTTP's
 	}
 	h.sock = s
 	l := (*library)(s)

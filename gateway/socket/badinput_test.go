@@ -4,11 +4,17 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"weak"
 )
 
 // unfinished takes the FIN bit from a frame.
@@ -304,5 +310,77 @@ func TestSlowLorisFrames(t *testing.T) {
 		if o.Poller == "epoll" {
 			until(t, "no goroutine is held", func() bool { return census(t).goroutines <= before.goroutines })
 		}
+	})
+}
+
+// A handshake that comes a byte at a time succeeds, or meets the HTTP server's
+// own deadline; it never becomes a socket by half.
+func TestSlowLorisHandshake(t *testing.T) {
+	pollers(t, func(t *testing.T, o Options) {
+		r := newRig(t, o, nil)
+		web := httptest.NewUnstartedServer(r.web.Config.Handler)
+		web.Config.ReadHeaderTimeout = 300 * time.Millisecond
+		web.Start()
+		defer web.Close()
+		request := new(bytes.Buffer)
+		handshake(r.web.URL, nil).Write(request)
+
+		stalled, err := net.Dial("tcp", web.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stalled.Close()
+		stalled.SetDeadline(time.Now().Add(patience))
+		stalled.Write(request.Bytes()[:request.Len()-2])
+		answer, err := io.ReadAll(stalled)
+		if err != nil || bytes.Contains(answer, []byte("101")) {
+			t.Fatalf("stalled: %q, %v", answer, err)
+		}
+		if r.srv.reg.count() != 0 {
+			t.Fatal("half a handshake made a socket")
+		}
+
+		c := r.connect()
+		for _, b := range request.Bytes() {
+			c.write([]byte{b})
+		}
+		if resp, err := http.ReadResponse(c.br, nil); err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatal(resp, err)
+		}
+		r.peer()
+	})
+}
+
+// Closed sockets leave nothing behind that keeps them in memory, whichever way
+// they went.
+func TestMemoryComesBack(t *testing.T) {
+	ends := []func(*rawClient, *peer){
+		func(c *rawClient, p *peer) { c.Close() },
+		func(c *rawClient, p *peer) { c.write(clientFrame(opClose, []byte{3, 232})) },
+		func(c *rawClient, p *peer) { c.write(unmasked(opText, "x")) },
+		func(c *rawClient, p *peer) { p.sock.Close(4200, "draining") },
+		func(c *rawClient, p *peer) { p.sock.Abort(CloseAborted) },
+		func(c *rawClient, p *peer) { c.write(clientFrame(opText, []byte("half"))[:8]); c.Close() },
+	}
+	pollers(t, func(t *testing.T, o Options) {
+		o.CloseTimeout = 100 * time.Millisecond
+		r := newRig(t, o, nil)
+		var left []weak.Pointer[Socket]
+		for i := range 60 {
+			c := r.raw()
+			p := r.peer()
+			p.sock.SetTimer(time.Now().Add(time.Hour))
+			ends[i%len(ends)](c, p)
+			p.why()
+			p.sock.SetTimer(time.Now().Add(time.Hour))
+			left = append(left, weak.Make(p.sock))
+		}
+		r.mu.Lock()
+		r.peers = nil
+		r.mu.Unlock()
+		until(t, "the sockets are collected", func() bool {
+			runtime.GC()
+			return !slices.ContainsFunc(left, func(w weak.Pointer[Socket]) bool { return w.Value() != nil })
+		})
 	})
 }

@@ -47,6 +47,10 @@ func (s *Socket) receive(p []byte, buf *[]byte) {
 	if sc.tooBig {
 		s.violate(Fault{CodeTooBig, "message too big"})
 	}
+	if s.over() {
+		in.part = s.discard(p[sc.whole:])
+		return
+	}
 	s.keep(p[sc.whole:])
 	if len(in.part) == 0 && in.msg == nil {
 		s.disarm(dueRead)

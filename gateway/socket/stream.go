@@ -23,9 +23,10 @@ type stream struct {
 	c net.Conn
 }
 
-// Room for reading and writing, held only while there is something to do.
-const readRoom = 4 << 10
+// readRoom is what each connection holds to read into: enough for common frames.
+const readRoom = 1 << 10
 
+// Room for batches and messages is held only while there is something to do.
 var (
 	batches  = sync.Pool{New: func() any { return new(Batch) }}
 	messages = sync.Pool{New: func() any { return new([]byte) }}

@@ -24,6 +24,9 @@ func (s *Socket) SetTimer(at time.Time) {
 // arm sets one deadline. The store comes before the wheel is told, so that a
 // look at the socket meanwhile sees it.
 func (s *Socket) arm(which int, at int64) {
+	if s.refs.Load() == 0 {
+		return // the wheel would hold on to it until then
+	}
 	s.due[which].Store(at)
 	s.srv.wheel.add(s, at)
 }
