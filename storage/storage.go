@@ -12,7 +12,8 @@ import (
 // of it that they need.
 //
 // Every error wraps one of feedengine's store errors (ErrFenced,
-// ErrUnknownOutcome, ErrUnavailable, ErrRefused, ErrNotFound) or the context's.
+// ErrUnknownOutcome, ErrUnavailable, ErrRefused, ErrNotFound) or the context's:
+// the context's when it ended before anything was sent that could be committed.
 // All methods may be called from many goroutines, Append from one at a time.
 type Store interface {
 	Log
@@ -31,13 +32,18 @@ type Log interface {
 	// Claim raises the epoch of the shards, in one transaction and in shard
 	// order, and returns their heads, in the order of shards. An Append under
 	// an older epoch is refused from then on; one that was committing has been
-	// waited for, so the heads are final.
+	// waited for, so the heads are final. ErrUnknownOutcome: the epochs may have
+	// been raised; claim again. ErrRefused: there is no such shard.
 	Claim(ctx context.Context, node string, shards []feedengine.ShardID) ([]feedengine.Head, error)
 
 	// Append commits the writes, all or nothing, in one round trip, if every
 	// fence still holds. Events carry their Seq, Epoch and ID; the store writes
 	// the log rows, the keys, and the rows that the events mean for posts and
 	// follows. Marks merge by maximum. At nil the commit is on disk.
+	//
+	// Following again changes nothing; of several changes of an edge in one commit
+	// the last counts. A key that was used in the last 24 hours is ErrRefused.
+	// Fences without writes ask whether the claims still hold.
 	Append(ctx context.Context, fences []feedengine.Fence, writes []feedengine.Write) error
 
 	// Keys looks up idempotency keys. The answer has an element for each asked,
@@ -50,7 +56,7 @@ type Log interface {
 
 	// Trim deletes one bounded piece of log rows and keys older than before and
 	// returns how many rows; 0 means that none are left. A shard's last log row
-	// stays.
+	// stays, and so do keys of the last 24 hours, whatever before says.
 	Trim(ctx context.Context, before time.Time) (int, error)
 }
 
@@ -59,7 +65,7 @@ type Views interface {
 	// Load reads what the users' views are built from, in one read-only
 	// snapshot with the heads of all logs. keep is how many unread ids to
 	// return of each counter. It costs at most four statements whatever the
-	// number of users.
+	// number of users, of whom there should be at most 1,000.
 	Load(ctx context.Context, users []feedengine.LoadUser, keep int) (*feedengine.Snapshot, error)
 
 	// Followed returns those of the authors that the user follows, in order of

@@ -82,7 +82,7 @@ func TestGhostCommits(t *testing.T) {
 		return count(t, url, `SELECT count(*) FROM pg_stat_activity
 			WHERE application_name = 'n2' AND wait_event_type = 'Lock' AND datname = current_database()`) == 1
 	})
-	close(p.release)
+	p.letGo()
 	if head := <-claimed; head.Seq != 1 || head.Epoch != 2 || head.First != 2 {
 		t.Errorf("head %+v, want the ghost's event in it", head)
 	}
@@ -98,7 +98,7 @@ func TestFrozenOwner(t *testing.T) {
 	if head.Seq != 0 || head.Epoch != 2 {
 		t.Errorf("head %+v, want nothing of the frozen owner's", head)
 	}
-	close(p.release) // the owner wakes
+	p.letGo() // the owner wakes
 	fences, writes := post(head)
 	if err := s.Append(t.Context(), fences, writes); err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ const (
 	noFault    fault = iota
 	loseReply        // pass it all, and cut both ends when the server has answered
 	loseCommit       // cut both ends before its Sync
-	holdCommit       // keep its Sync back until release, the server's end open
+	holdCommit       // keep its Sync back until letGo, the server's end open
 )
 
 // proxy stands between a store and Postgres and understands just enough of the
@@ -26,7 +26,8 @@ type proxy struct {
 	URL      string
 	next     atomic.Int32  // the armed fault
 	held     chan struct{} // closed when a Sync is being kept back
-	release  chan struct{} // closed by the test: let it go
+	release  chan struct{} // closed by letGo
+	once     sync.Once
 	listener net.Listener
 	server   string
 	mu       sync.Mutex
@@ -50,6 +51,7 @@ func newProxy(t testing.TB, serverURL string) *proxy {
 	p.wg.Go(p.accept)
 	t.Cleanup(func() {
 		l.Close()
+		p.letGo()
 		p.mu.Lock()
 		for _, c := range p.conns {
 			c.Close()
@@ -61,6 +63,9 @@ func newProxy(t testing.TB, serverURL string) *proxy {
 }
 
 func (p *proxy) arm(f fault) { p.next.Store(int32(f)) }
+
+// letGo sends a Sync that was kept back.
+func (p *proxy) letGo() { p.once.Do(func() { close(p.release) }) }
 
 func (p *proxy) accept() {
 	for {
