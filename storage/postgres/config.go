@@ -14,7 +14,9 @@ const DefaultShards = 256
 
 // Config says how to open a database.
 type Config struct {
-	URL string // postgres://…
+	// URL is postgres://…, of the server itself or of a pooler that keeps a
+	// session's connection and passes its start-up parameters on (pool.go).
+	URL string
 
 	// Shards is S when the database has not been set up yet, and must agree with
 	// it when it has. 0: what the database has, else DefaultShards.

@@ -213,14 +213,21 @@ func dropRole(t *testing.T, url, role string) {
 // TestPingReadOnly: a server that takes no writes is not there.
 func TestPingReadOnly(t *testing.T) {
 	t.Parallel()
-	u := database(t)
-	s := open(t, u+"&default_transaction_read_only=off", "n1", 4)
+	writable := database(t)
+	s := open(t, writable, "n1", 4)
 	if err := s.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
 	// Set up already, so that opening needs no write.
-	s = open(t, u+"&default_transaction_read_only=on", "n1", 4)
+	readOnly, err := url.Parse(writable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	params := readOnly.Query()
+	params.Set("default_transaction_read_only", "on")
+	readOnly.RawQuery = params.Encode()
+	s = open(t, readOnly.String(), "n1", 4)
 	if err := s.Ping(t.Context()); !errors.Is(err, feedengine.ErrUnavailable) {
 		t.Errorf("ping of a read-only server: %v, want ErrUnavailable", err)
 	}
