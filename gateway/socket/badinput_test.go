@@ -371,13 +371,17 @@ func TestMemoryComesBack(t *testing.T) {
 			p := r.peer()
 			p.sock.SetTimer(time.Now().Add(time.Hour))
 			ends[i%len(ends)](c, p)
-			p.why()
-			p.sock.SetTimer(time.Now().Add(time.Hour))
 			left = append(left, weak.Make(p.sock))
 		}
 		r.mu.Lock()
+		peers := r.peers
 		r.peers = nil
 		r.mu.Unlock()
+		for i, p := range peers {
+			p.why()
+			p.sock.SetTimer(time.Now().Add(time.Hour))
+			peers[i] = nil
+		}
 		until(t, "the sockets are collected", func() bool {
 			runtime.GC()
 			return !slices.ContainsFunc(left, func(w weak.Pointer[Socket]) bool { return w.Value() != nil })

@@ -21,6 +21,11 @@
 // Fill; the server's clock goroutine calls Timer. Each holds a reference while it
 // works; whoever gives back the last one ends the descriptor and calls Closed.
 //
+// What it leaves to the http.Server around it: deadlines for the handshake
+// (ReadHeaderTimeout), and TCP keep-alives, which heartbeats make needless
+// (net.ListenConfig.KeepAlive below zero saves the kernel a timer per
+// connection). The request's context ends with the handshake.
+//
 // It deliberately does not: queue messages (the session does, and is asked to
 // Fill), check UTF-8 or know the protocol's messages, offer permessage-deflate
 // (a shared body would have to be compressed once for all, which belongs to the
