@@ -32,7 +32,7 @@ func (s *Store) Load(ctx context.Context, users []feedengine.LoadUser, keep int)
 		return scanUnread(rows, keep, snap.Users)
 	})
 	queuePages(&b, users, snap.Users)
-	if err := s.read(ctx, s.ops.load, &b); err != nil {
+	if err := s.readWithin(ctx, loadTimeout, s.ops.load, &b); err != nil {
 		return nil, err
 	}
 	return snap, nil

@@ -13,8 +13,12 @@ import (
 // read sends the batch, whose queries have their callbacks, to a reader: one
 // round trip, one snapshot.
 func (s *Store) read(ctx context.Context, o op, b *pgx.Batch) error {
+	return s.readWithin(ctx, callTimeout, o, b)
+}
+
+func (s *Store) readWithin(ctx context.Context, timeout time.Duration, o op, b *pgx.Batch) error {
 	defer o.done(time.Now(), b.Len())
-	bound, cancel := context.WithTimeout(ctx, callTimeout)
+	bound, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if err := s.readers.SendBatch(bound, b).Close(); err != nil {
 		return failed(ctx, o.name, err)
