@@ -81,8 +81,8 @@ func compareAuthors(t *testing.T, a *authors, model map[string]map[slot]bool) {
 			t.Fatalf("%q: %d followers, want %d", user, len(got), len(followers))
 		}
 		edges += len(followers)
-		if e := a.entries[at]; e.n > 1 {
-			taken[e.run[0]] = classOf(e.n)
+		if n := a.count(at); n > 1 {
+			taken[a.entries[at].run[0]] = classOf(uint32(n) + 1)
 		}
 	}
 	if a.live != len(model) || a.edges != edges {

@@ -71,7 +71,7 @@ func (e *Engine) checkView(s slot, v *view, broken func(string, ...any)) {
 	}
 	c := &v.feed
 	for i, u := range c.kept {
-		if u.id <= c.mark || i > 0 && c.kept[i-1].id >= u.id {
+		if u.id <= c.mark || u.id > c.top || i > 0 && c.kept[i-1].id >= u.id {
 			broken("%s: unread %d after mark %d is out of order", v.user, u.id, c.mark)
 		}
 		if !slices.Contains(v.follows, u.by) {
@@ -123,7 +123,7 @@ func (e *Engine) checkIdle(marked int, broken func(string, ...any)) {
 func (e *Engine) checkAuthors(edges int, broken func(string, ...any)) {
 	live, followers := 0, 0
 	for at := range e.authors.entries {
-		n := int(e.authors.entries[at].n)
+		n := e.authors.count(author(at))
 		if n == 0 {
 			continue
 		}

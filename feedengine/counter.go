@@ -10,6 +10,7 @@ import (
 // and only the number of those below.
 type counter struct {
 	mark  ID
+	top   ID       // no id kept is above it: an add above it need not look at kept
 	kept  []unread // the newest that count, ascending by id
 	below int32    // how many more count, all of them older than kept
 	more  bool     // counting stopped at MaxUnread: there may be more below
@@ -40,14 +41,20 @@ func (c *counter) add(id ID, by author, keep int) {
 		c.below += int32(keep)
 	}
 	at := len(c.kept)
-	for at > 0 && c.kept[at-1].id > id {
-		at--
+	if id < c.top {
+		for at > 0 && c.kept[at-1].id > id {
+			at--
+		}
 	}
-	if at == 0 && c.below > 0 {
+	switch {
+	case at == 0 && c.below > 0:
 		c.below++
-	} else {
+	case at == len(c.kept):
+		c.kept = append(c.kept, unread{id, by})
+	default:
 		c.kept = slices.Insert(c.kept, at, unread{id, by})
 	}
+	c.top = max(c.top, id)
 	if over := len(c.kept) + int(c.below) - MaxUnread; over > 0 {
 		c.below -= int32(over)
 		c.more = true

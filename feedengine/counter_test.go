@@ -48,6 +48,9 @@ func TestCounterModel(t *testing.T) {
 			if c.stale { // the recount
 				kept := all[max(0, len(all)-keep):]
 				c = counter{mark: c.mark, kept: slices.Clone(kept), below: int32(len(all) - len(kept))}
+				if len(kept) > 0 {
+					c.top = kept[len(kept)-1].id
+				}
 			}
 			if int(c.total()) != len(all) {
 				t.Fatalf("seed %d step %d: %d, want %d", seed, step, c.total(), len(all))

@@ -50,7 +50,9 @@ type Engine struct {
 	stats   Stats
 }
 
-const chunkViews = 64
+// chunkViews is small, as a shard has a few hundred views and the last chunk is
+// half empty.
+const chunkViews = 16
 
 type viewChunk [chunkViews]view
 

@@ -197,6 +197,9 @@ func (e *Engine) counterOf(v *view, c LoadedCount) counter {
 			counted.kept = append(counted.kept, unread{u.ID, a})
 		}
 	}
+	if n := len(counted.kept); n > 0 {
+		counted.top = counted.kept[n-1].id
+	}
 	counted.below = int32(max(0, c.Total-len(c.Unread)))
 	counted.more = c.Total >= MaxUnread
 	return counted

@@ -1,6 +1,9 @@
 package feedengine
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // runs hands out runs of uint32 words from one growing slab, in sizes that are
 // powers of two. It holds no pointers, so the garbage collector never looks
@@ -30,14 +33,12 @@ func (r *runs) give(at uint32, class int) {
 	r.free[class] = at + 1
 }
 
-// grow lengthens s by n zero elements. It leaves an eighth of slack where append
+// grow lengthens s by n zero elements. It leaves a sixteenth of slack where append
 // would leave a quarter or more: the slabs are what the memory budget counts.
 func grow[T any](s []T, n int) []T {
 	need := len(s) + n
 	if need > cap(s) {
-		t := make([]T, len(s), need+need/8+8)
-		copy(t, s)
-		s = t
+		s = append(slices.Grow([]T(nil), need+need/16), s...) // uses what the allocator rounds up to
 	}
 	return s[:need]
 }
