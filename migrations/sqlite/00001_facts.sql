@@ -1,10 +1,14 @@
 -- +goose Up
 
--- What the database was set up with and never changes: 'shards' is S.
+-- 'shards': S, which the database was set up with and which never changes.
+-- 'trimmed': events up to this id have left the log, but for each shard's last.
+-- 'pinged': when somebody last asked whether the database can be written to.
 CREATE TABLE settings (
     name  TEXT NOT NULL PRIMARY KEY,
-    value TEXT NOT NULL
+    value ANY  NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+INSERT INTO settings (name, value) VALUES ('trimmed', 0);
 
 -- One row for each shard. epoch counts its claims; epoch_first is the seq with
 -- which the latest claim begins; seq and id are of the last event of its log,
@@ -18,13 +22,33 @@ CREATE TABLE shards (
     id          INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- The durable events of all shards in the order of their ids, which is nearly
--- that in which they are written: a commit fills the table's last pages and
--- touches no others. (Ordered by shard and seq, a commit for 256 shards writes
--- 256 pages, and that costs more than everything else in it.) The way back
--- through one shard's log is prev, the id of the shard's event before; it begins
--- at shards.id or at a waypoint.
--- kind 1, a post: actor and text stand in posts, under the same id.
+-- Posts, each the durable event of its making too: the seq and epoch that it has
+-- in its shard's log, and prev, the id of the shard's event before it. A deleted
+-- one keeps its row: its id is never given out again. Its text goes when its
+-- event leaves the log.
+--
+-- Rows are in the order of their ids, which is nearly that in which they are
+-- written: a commit fills the table's last pages and touches no others. A log in
+-- the order of shard and seq would have a commit for 256 shards write 256 pages,
+-- and that would cost more than everything else in it. So the way through one
+-- shard's log is prev, backwards from shards.id or a waypoint.
+CREATE TABLE posts (
+    id       INTEGER NOT NULL PRIMARY KEY,
+    author   TEXT    NOT NULL,
+    kind     TEXT    NOT NULL,
+    text     TEXT    NOT NULL,
+    likes    INTEGER NOT NULL DEFAULT 0,
+    comments INTEGER NOT NULL DEFAULT 0,
+    deleted  INTEGER NOT NULL DEFAULT 0,
+    prev     INTEGER NOT NULL,
+    seq      INTEGER NOT NULL,
+    epoch    INTEGER NOT NULL
+) STRICT;
+
+-- Serves pages and counts: the ids of one author.
+CREATE INDEX posts_author ON posts (author, id) WHERE deleted = 0;
+
+-- The durable events that are no posts.
 -- target: kind 2, the post that was deleted. users: kinds 3 and 4, a JSON array.
 CREATE TABLE log (
     id     INTEGER NOT NULL PRIMARY KEY,
@@ -32,7 +56,7 @@ CREATE TABLE log (
     seq    INTEGER NOT NULL,
     epoch  INTEGER NOT NULL,
     kind   INTEGER NOT NULL,
-    actor  TEXT,
+    actor  TEXT    NOT NULL,
     target INTEGER,
     users  TEXT
 ) STRICT;
@@ -45,21 +69,6 @@ CREATE TABLE waypoints (
     id    INTEGER NOT NULL,
     PRIMARY KEY (shard, seq)
 ) STRICT, WITHOUT ROWID;
-
--- Posts. A deleted one keeps its row: its id is never given out again. Its text
--- goes when its event leaves the log.
-CREATE TABLE posts (
-    id       INTEGER NOT NULL PRIMARY KEY,
-    author   TEXT    NOT NULL,
-    kind     TEXT    NOT NULL,
-    text     TEXT    NOT NULL,
-    likes    INTEGER NOT NULL DEFAULT 0,
-    comments INTEGER NOT NULL DEFAULT 0,
-    deleted  INTEGER NOT NULL DEFAULT 0
-) STRICT;
-
--- Serves pages and counts: the ids of one author.
-CREATE INDEX posts_author ON posts (author, id) WHERE deleted = 0;
 
 -- Who follows whom; since is the id of the follow event.
 CREATE TABLE follows (
@@ -98,8 +107,8 @@ CREATE INDEX keys_id ON keys (id);
 DROP TABLE keys;
 DROP TABLE marks;
 DROP TABLE follows;
-DROP TABLE posts;
 DROP TABLE waypoints;
 DROP TABLE log;
+DROP TABLE posts;
 DROP TABLE shards;
 DROP TABLE settings;

@@ -14,7 +14,7 @@ import (
 const keyAge = 24 * time.Hour
 
 // waypointEvery is the distance, in seqs, of a log's waypoints.
-const waypointEvery = 256 // trimWaypoints knows it too
+const waypointEvery = 256 // trimPostWaypoints and trimLogWaypoints know it too
 
 // tail is what an append knows of one shard's log: its end, with what the append
 // has added.
@@ -45,7 +45,7 @@ func (s *Store) Append(ctx context.Context, fences []feedengine.Fence, writes []
 		}
 		for shard, tail := range s.tails {
 			if tail.written {
-				if _, err := c.exec(ctx, setHead, int64(shard), int64(tail.seq), int64(tail.id)); err != nil {
+				if _, err := c.exec(ctx, setHead, int64(tail.seq), int64(tail.id), int64(shard)); err != nil {
 					return err
 				}
 			}
@@ -88,7 +88,7 @@ func (s *Store) put(ctx context.Context, c *conn, w *feedengine.Write, older fee
 		_, err := c.exec(ctx, mergeMark, m.User, int64(m.List), int64(m.Upto))
 		return err
 	}
-	if err := s.putLog(ctx, c, w.Event); err != nil {
+	if err := s.putEvent(ctx, c, w.Event); err != nil {
 		return err
 	}
 	if w.Key != nil {
@@ -99,8 +99,8 @@ func (s *Store) put(ctx context.Context, c *conn, w *feedengine.Write, older fee
 	return putFacts(ctx, c, w.Event)
 }
 
-// putLog adds an event to its shard's log.
-func (s *Store) putLog(ctx context.Context, c *conn, e *feedengine.Event) error {
+// putEvent adds an event to its shard's log.
+func (s *Store) putEvent(ctx context.Context, c *conn, e *feedengine.Event) (err error) {
 	if err := valid(e); err != nil {
 		return err
 	}
@@ -108,24 +108,26 @@ func (s *Store) putLog(ctx context.Context, c *conn, e *feedengine.Event) error 
 	if e.Seq <= t.seq || e.Epoch != t.epoch {
 		return refused("event %d of epoch %d of shard %d, whose log stands at %d of epoch %d", e.Seq, e.Epoch, e.Shard, t.seq, t.epoch)
 	}
-	var actor, target, users value
-	switch e.Kind {
-	case feedengine.KindPost: // its row in posts says the rest
-	case feedengine.KindPostDeleted:
-		actor, target = e.Actor, int64(e.Target)
-	default:
-		actor, users = e.Actor, array(e.Users)
+	id, prev, seq, epoch := int64(e.ID), int64(t.id), int64(e.Seq), int64(e.Epoch)
+	if p := e.Post; e.Kind == feedengine.KindPost {
+		_, err = c.exec(ctx, insertPost, id, p.Author, p.Kind, p.Text, int64(p.Likes), int64(p.Comments), prev, seq, epoch)
+	} else {
+		var target, users value
+		if e.Kind == feedengine.KindPostDeleted {
+			target = int64(e.Target)
+		} else {
+			users = array(e.Users)
+		}
+		_, err = c.exec(ctx, insertLog, id, prev, seq, epoch, int64(e.Kind), e.Actor, target, users)
 	}
-	if _, err := c.exec(ctx, insertLog, int64(e.ID), int64(t.id), int64(e.Seq), int64(e.Epoch), int64(e.Kind),
-		actor, target, users); err != nil {
+	if err != nil {
 		return err
 	}
 	t.seq, t.id, t.written = e.Seq, e.ID, true
 	if e.Seq%waypointEvery == 0 {
-		_, err := c.exec(ctx, insertWaypoint, int64(e.Shard), int64(e.Seq), int64(e.ID))
-		return err
+		_, err = c.exec(ctx, insertWaypoint, int64(e.Shard), seq, id)
 	}
-	return nil
+	return err
 }
 
 // putKey settles an idempotency key, unless it stands for something already.
@@ -140,12 +142,9 @@ func putKey(ctx context.Context, c *conn, k *feedengine.Key, older feedengine.ID
 	return err
 }
 
-// putFacts writes what the event means for posts and follows.
+// putFacts writes what an event that is no post means for posts and follows.
 func putFacts(ctx context.Context, c *conn, e *feedengine.Event) (err error) {
 	switch e.Kind {
-	case feedengine.KindPost:
-		p := e.Post
-		_, err = c.exec(ctx, insertPost, int64(p.ID), p.Author, p.Kind, p.Text, int64(p.Likes), int64(p.Comments))
 	case feedengine.KindPostDeleted:
 		_, err = c.exec(ctx, deletePost, int64(e.Target))
 	case feedengine.KindFollow:

@@ -109,25 +109,20 @@ func (s *Store) ReadLog(ctx context.Context, shard feedengine.ShardID, after uin
 func eventOf(shard feedengine.ShardID, row []value) (*feedengine.Event, error) {
 	e := &feedengine.Event{
 		Shard: shard,
-		Seq:   uint64(row[0].(int64)),
-		Epoch: uint64(row[1].(int64)),
-		ID:    feedengine.ID(row[2].(int64)),
-		Kind:  feedengine.EventKind(row[3].(int64)),
+		ID:    feedengine.ID(row[0].(int64)),
+		Seq:   uint64(row[1].(int64)),
+		Epoch: uint64(row[2].(int64)),
 	}
-	if e.Kind == feedengine.KindPost {
-		author, ok := row[7].(string)
-		if !ok {
-			return nil, fmt.Errorf("%w: event %d of shard %d has no post", feedengine.ErrUnavailable, e.Seq, shard)
-		}
-		e.Actor = author
-		e.Post = &feedengine.Post{ID: e.ID, Author: author, Kind: row[8].(string), Text: row[9].(string)}
+	if author, ok := row[3].(string); ok {
+		e.Kind, e.Actor = feedengine.KindPost, author
+		e.Post = &feedengine.Post{ID: e.ID, Author: author, Kind: row[4].(string), Text: row[5].(string)}
 		return e, nil
 	}
-	e.Actor, _ = row[4].(string)
-	if target, ok := row[5].(int64); ok {
+	e.Kind, e.Actor = feedengine.EventKind(row[6].(int64)), row[7].(string)
+	if target, ok := row[8].(int64); ok {
 		e.Target = feedengine.ID(target)
 	}
-	if users, ok := row[6].(string); ok {
+	if users, ok := row[9].(string); ok {
 		if err := json.Unmarshal([]byte(users), &e.Users); err != nil {
 			return nil, fmt.Errorf("%w: event %d of shard %d: %w", feedengine.ErrUnavailable, e.Seq, shard, err)
 		}

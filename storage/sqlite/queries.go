@@ -16,11 +16,11 @@ const (
 	fenceAll
 
 	fence
+	insertPost
 	insertLog
 	insertWaypoint
 	setHead
 	insertKey
-	insertPost
 	deletePost
 	follow
 	unfollow
@@ -30,10 +30,13 @@ const (
 	claimed
 	readLog
 	findKeys
-	trimLogTo
-	trimWaypoints
+	trimTo
+	trimmedPosts
+	trimPostWaypoints
+	trimLogWaypoints
 	trimTexts
 	trimLog
+	setTrimmed
 	trimKeys
 
 	heads
@@ -51,6 +54,9 @@ const (
 // the ?n are and what the answer's columns are. Sets of anything come as one
 // JSON array, so that the number of statements does not depend on how many
 // there are.
+//
+// The driver asks for the name of a ?n at every call: what runs for each row of
+// an append has nameless ones.
 //
 // CROSS JOIN is SQLite's word for "in this order"
 // (https://www.sqlite.org/optoverview.html#crossjoin): the planner, which has no
@@ -79,20 +85,20 @@ UPDATE shards SET epoch = 1 + max(epoch, coalesce(?1 ->> shard, 0)), epoch_first
 	fence: `
 SELECT s.shard, s.epoch, s.seq, s.id
 FROM json_each(?1) f CROSS JOIN shards s ON s.shard = f.value`,
-	insertLog: `
-INSERT INTO log (id, prev, seq, epoch, kind, actor, target, users) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
-	insertWaypoint: `INSERT INTO waypoints (shard, seq, id) VALUES (?1, ?2, ?3)`,
-	// ?1 shard, ?2 seq, ?3 id
-	setHead: `UPDATE shards SET seq = ?2, id = ?3 WHERE shard = ?1`,
-	// … ?6 older ones may be replaced: changes no row when the key is taken
-	insertKey: `
-INSERT INTO keys (user, op, key, hash, id) VALUES (?1, ?2, ?3, ?4, ?5)
-ON CONFLICT (user, op, key) DO UPDATE SET hash = excluded.hash, id = excluded.id WHERE keys.id < ?6`,
 	insertPost: `
-INSERT INTO posts (id, author, kind, text, likes, comments) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
-	// ?1 id. The log has no other copy of the text: it goes when the log's row does.
+INSERT INTO posts (id, author, kind, text, likes, comments, prev, seq, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	insertLog: `
+INSERT INTO log (id, prev, seq, epoch, kind, actor, target, users) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	insertWaypoint: `INSERT INTO waypoints (shard, seq, id) VALUES (?, ?, ?)`,
+	// seq, id, shard
+	setHead: `UPDATE shards SET seq = ?, id = ? WHERE shard = ?`,
+	// … and from which id on a key may not be replaced: changes no row when it is taken
+	insertKey: `
+INSERT INTO keys (user, op, key, hash, id) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (user, op, key) DO UPDATE SET hash = excluded.hash, id = excluded.id WHERE keys.id < ?`,
+	// ?1 id. The log has no other copy of the text: it goes with the event.
 	deletePost: `
-UPDATE posts SET deleted = 1, text = iif(EXISTS (SELECT 1 FROM log WHERE id = ?1), text, '')
+UPDATE posts SET deleted = 1, text = iif(id > (SELECT value FROM settings WHERE name = 'trimmed'), text, '')
 WHERE id = ?1 AND deleted = 0`,
 	// ?1 follower, ?2 [author, …], ?3 since
 	follow: `
@@ -101,9 +107,8 @@ ON CONFLICT (follower, author) DO NOTHING`,
 	// ?1 follower, ?2 [author, …]
 	unfollow: `
 DELETE FROM follows WHERE follower = ?1 AND author IN (SELECT value FROM json_each(?2))`,
-	// ?1 user, ?2 list, ?3 upto
 	mergeMark: `
-INSERT INTO marks (user, list, upto) VALUES (?1, ?2, ?3)
+INSERT INTO marks (user, list, upto) VALUES (?, ?, ?)
 ON CONFLICT (user, list) DO UPDATE SET upto = excluded.upto WHERE marks.upto < excluded.upto`,
 
 	// ?1 [shard, …], ?2 owner
@@ -114,20 +119,29 @@ WHERE shard IN (SELECT value FROM json_each(?1))`,
 	claimed: `
 SELECT c.key, s.epoch, s.epoch_first, s.seq, s.id
 FROM json_each(?1) c CROSS JOIN shards s ON s.shard = c.value`,
-	// ?1 shard, ?2 after, ?3 limit → seq, epoch, id, kind, actor, target, users,
-	// and of the post: author, kind, text. It walks back from the first waypoint
-	// that has limit events between it and after, else from the head.
+	// ?1 shard, ?2 after, ?3 limit → id, seq, epoch, and of a post: author, kind,
+	// text; of others: kind, actor, target, users. It walks back from the first
+	// waypoint that has limit events between it and after, else from the head.
 	readLog: `
-WITH RECURSIVE back (id, seq, prev) AS (
-    SELECT l.id, l.seq, l.prev FROM log l WHERE l.id = coalesce(
-        (SELECT id FROM waypoints WHERE shard = ?1 AND seq >= ?2 + ?3 ORDER BY seq LIMIT 1),
-        (SELECT id FROM shards WHERE shard = ?1)) AND l.seq > ?2
+WITH RECURSIVE
+start (id) AS MATERIALIZED (SELECT coalesce(
+    (SELECT id FROM waypoints WHERE shard = ?1 AND seq >= ?2 + ?3 ORDER BY seq LIMIT 1),
+    (SELECT id FROM shards WHERE shard = ?1))),
+trimmed (id) AS MATERIALIZED (SELECT value FROM settings WHERE name = 'trimmed'),
+back (id, seq, prev) AS (
+    SELECT p.id, p.seq, p.prev FROM start s CROSS JOIN posts p ON p.id = s.id WHERE p.seq > ?2
     UNION ALL
-    SELECT l.id, l.seq, l.prev FROM back b CROSS JOIN log l ON l.id = b.prev AND l.seq > ?2)
-SELECT l.seq, l.epoch, l.id, l.kind, l.actor, l.target, l.users, p.author, p.kind, p.text
+    SELECT l.id, l.seq, l.prev FROM start s CROSS JOIN log l ON l.id = s.id WHERE l.seq > ?2
+    UNION ALL
+    SELECT p.id, p.seq, p.prev FROM back b CROSS JOIN posts p ON p.id = b.prev
+    WHERE p.seq > ?2 AND p.id > (SELECT id FROM trimmed)
+    UNION ALL
+    SELECT l.id, l.seq, l.prev FROM back b CROSS JOIN log l ON l.id = b.prev
+    WHERE l.seq > ?2 AND l.id > (SELECT id FROM trimmed))
+SELECT b.id, b.seq, coalesce(p.epoch, l.epoch), p.author, p.kind, p.text, l.kind, l.actor, l.target, l.users
 FROM (SELECT id, seq FROM back ORDER BY seq LIMIT ?3) b
-CROSS JOIN log l ON l.id = b.id
-LEFT JOIN posts p ON p.id = l.id
+LEFT JOIN posts p ON p.id = b.id
+LEFT JOIN log l ON l.id = b.id
 ORDER BY b.seq`,
 	// ?1 [[user, op, key], …], ?2 id from which on a key is young enough
 	// → position in ?1, hash, id
@@ -136,21 +150,38 @@ SELECT a.key, k.hash, k.id
 FROM json_each(?1) a
 CROSS JOIN keys k ON k.user = a.value ->> 0 AND k.op = a.value ->> 1 AND k.key = a.value ->> 2
 WHERE k.id >= ?2`,
-	// ?1 ids below, ?2 rows → the last id of the log's oldest rows that may go
-	trimLogTo: `
+	// ?1 ids below, ?2 rows → the last id of a piece of about that many events that
+	// may go, NULL when there are none
+	trimTo: `
+WITH trimmed (id) AS MATERIALIZED (SELECT value FROM settings WHERE name = 'trimmed')
 SELECT max(id) FROM (
-    SELECT id FROM log WHERE id < ?1 AND id NOT IN (SELECT id FROM shards) ORDER BY id LIMIT ?2)`,
+    SELECT id FROM (
+        SELECT id FROM posts
+        WHERE id > (SELECT id FROM trimmed) AND id < ?1 AND id NOT IN (SELECT id FROM shards) ORDER BY id LIMIT ?2)
+    UNION ALL
+    SELECT id FROM (
+        SELECT id FROM log WHERE id < ?1 AND id NOT IN (SELECT id FROM shards) ORDER BY id LIMIT ?2)
+    ORDER BY id LIMIT ?2)`,
+	// ?1 the last id that goes → how many posts' events that are
+	trimmedPosts: `
+SELECT count(*) FROM posts
+WHERE id > (SELECT value FROM settings WHERE name = 'trimmed') AND id <= ?1 AND id NOT IN (SELECT id FROM shards)`,
 	// ?1 the last id that goes
-	trimWaypoints: `
+	trimPostWaypoints: `
 DELETE FROM waypoints WHERE (shard, seq) IN (
-    SELECT id & 1023, seq FROM log
-    WHERE id <= ?1 AND seq % 256 = 0 AND id NOT IN (SELECT id FROM shards))`,
+    SELECT id & 1023, seq FROM posts
+    WHERE id > (SELECT value FROM settings WHERE name = 'trimmed') AND id <= ?1 AND seq % 256 = 0)`,
+	// ?1 the last id that goes
+	trimLogWaypoints: `
+DELETE FROM waypoints WHERE (shard, seq) IN (SELECT id & 1023, seq FROM log WHERE id <= ?1 AND seq % 256 = 0)`,
 	// ?1 the last id that goes
 	trimTexts: `
-UPDATE posts SET text = '' WHERE deleted = 1 AND id IN (
-    SELECT id FROM log WHERE id <= ?1 AND kind = 1 AND id NOT IN (SELECT id FROM shards))`,
+UPDATE posts SET text = ''
+WHERE id > (SELECT value FROM settings WHERE name = 'trimmed') AND id <= ?1 AND deleted = 1`,
 	// ?1 the last id that goes
 	trimLog: `DELETE FROM log WHERE id <= ?1 AND id NOT IN (SELECT id FROM shards)`,
+	// ?1 the last id that is gone
+	setTrimmed: `UPDATE settings SET value = ?1 WHERE name = 'trimmed' AND value < ?1`,
 	// ?1 ids below, ?2 rows
 	trimKeys: `
 DELETE FROM keys WHERE id <= (SELECT max(id) FROM (SELECT id FROM keys WHERE id < ?1 ORDER BY id LIMIT ?2))`,

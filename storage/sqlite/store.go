@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -107,7 +106,7 @@ func setUp(ctx context.Context, c *conn, want int) (have int, err error) {
 		if have = want; have == 0 {
 			have = DefaultShards
 		}
-		if _, err := c.exec(ctx, set, "shards", strconv.Itoa(have)); err != nil {
+		if _, err := c.exec(ctx, set, "shards", int64(have)); err != nil {
 			return err
 		}
 		_, err := c.exec(ctx, makeShards, int64(have))
@@ -121,9 +120,12 @@ func setUp(ctx context.Context, c *conn, want int) (have int, err error) {
 
 // shardsOf reads the number of shards, 0 when the database has not been set up.
 func shardsOf(ctx context.Context, c *conn) (n int, err error) {
-	err = c.each(ctx, setting, func(row []value) (err error) {
-		n, err = strconv.Atoi(row[0].(string))
-		return err
+	err = c.each(ctx, setting, func(row []value) error {
+		v, ok := row[0].(int64)
+		if n = int(v); !ok || n < 1 || n > feedengine.MaxShards {
+			return fmt.Errorf("%w: the database says that it has %v shards", feedengine.ErrUnavailable, row[0])
+		}
+		return nil
 	}, "shards")
 	return n, err
 }

@@ -21,20 +21,21 @@ func (s *Store) Trim(ctx context.Context, before time.Time) (int, error) {
 		if rows, err = c.exec(ctx, trimKeys, old, int64(trimRows)); err != nil {
 			return err
 		}
-		last, any := int64(0), false
-		if err := c.each(ctx, trimLogTo, func(row []value) error {
-			last, any = row[0].(int64)
-			return nil
-		}, below, int64(trimRows)); err != nil || !any {
+		var last, posts value
+		if err := c.each(ctx, trimTo, func(row []value) error { last = row[0]; return nil }, below, int64(trimRows)); err != nil || last == nil {
 			return err
 		}
-		for _, q := range []query{trimWaypoints, trimTexts} {
+		// Posts stay: their events are gone when the mark has passed them.
+		if err := c.each(ctx, trimmedPosts, func(row []value) error { posts = row[0]; return nil }, last); err != nil {
+			return err
+		}
+		for _, q := range []query{trimPostWaypoints, trimLogWaypoints, trimTexts, setTrimmed} {
 			if _, err := c.exec(ctx, q, last); err != nil {
 				return err
 			}
 		}
 		n, err := c.exec(ctx, trimLog, last)
-		rows += n
+		rows += posts.(int64) + n
 		return err
 	})
 	if err != nil {
