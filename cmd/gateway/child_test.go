@@ -56,7 +56,8 @@ func spawn(t testing.TB, e env) *child {
 // launch starts a node as a process, which is ended with the test at the latest.
 func launch(t testing.TB, e env) *child {
 	t.Helper()
-	c := &child{node: node{t: t, env: e, logs: &logBuffer{}}, ended: make(chan struct{})}
+	c := &child{ended: make(chan struct{})}
+	c.t, c.env, c.logs = t, e, &logBuffer{}
 	c.cmd = exec.Command(os.Args[0])
 	c.cmd.Stderr = c.logs
 	c.cmd.Env = append(os.Environ(), asChild+"=1")

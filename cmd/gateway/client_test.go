@@ -98,7 +98,11 @@ func dial(t testing.TB, n *node) *client {
 	}
 	ws.SetReadLimit(1 << 20)
 	t.Cleanup(func() { ws.CloseNow() })
-	return &client{t: t, ws: ws}
+	c := &client{t: t, ws: ws}
+	n.mu.Lock()
+	n.devices = append(n.devices, c)
+	n.mu.Unlock()
+	return c
 }
 
 // connect opens a user's device. With is further fields of the connect frame.

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // sound fails the test unless the node's invariants hold and no counter has
@@ -160,9 +164,7 @@ func TestIdempotentPublish(t *testing.T) {
 		}
 
 		// It is kept across a restart.
-		if err := n.stop(); err != nil {
-			t.Fatal(err)
-		}
+		n.hangUpAndStop()
 		n = start(t, e)
 		if after := connect(t, n, "alice", nil).must("publish", keyed).Post; after.ID != first.ID {
 			t.Errorf("after a restart: %+v, want %+v", after, first)
@@ -284,6 +286,37 @@ func TestBadTokens(t *testing.T) {
 				t.Errorf("closed with %d, bye %+v", code, bye.Bye)
 			}
 		})
+	}
+}
+
+func TestKeySet(t *testing.T) {
+	t.Parallel()
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := base64.RawURLEncoding.EncodeToString(private.Public().(ed25519.PublicKey))
+	file := filepath.Join(t.TempDir(), "jwks.json")
+	writeFile(t, file, `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","x":"`+public+`"}]}`)
+	e := sqliteEnv(t).with(env{"FEEDGATE_JWT_JWKS": file, "FEEDGATE_JWT_ISSUER": "id.example"})
+	delete(e, "FEEDGATE_JWT_SECRET")
+	n := start(t, e)
+	signed := func(issuer string) string {
+		tok := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{"sub": "alice", "iss": issuer, "exp": time.Now().Add(time.Hour).Unix()})
+		tok.Header["kid"] = "k1"
+		s, err := tok.SignedString(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if ok := dial(t, n).must("connect", map[string]any{"token": signed("id.example")}); ok.User != "alice" {
+		t.Errorf("%+v", ok)
+	}
+	for name, tok := range map[string]string{"HS256": token(t, "alice", false), "issuer": signed("elsewhere")} {
+		if a := n.http("GET", "/v1/unread", tok, nil); a.status != 401 {
+			t.Errorf("%s: %d %v", name, a.status, a.body)
+		}
 	}
 }
 

@@ -20,9 +20,7 @@ func busy(e env) env {
 // stopAndStart is a restart for traffic.finish.
 func stopAndStart(t *testing.T, n *node) func() *node {
 	return func() *node {
-		if err := n.stop(); err != nil {
-			t.Error(err)
-		}
+		n.hangUpAndStop()
 		return start(t, n.env)
 	}
 }
@@ -73,9 +71,7 @@ func TestSQLiteFull(t *testing.T) {
 	limit(unix.RLIM_INFINITY)
 	tr.flows()
 	tr.finish(func() *node {
-		if err := c.stop(); err != nil {
-			t.Error(err)
-		}
+		c.hangUpAndStop()
 		return &spawn(t, c.env).node
 	})
 }
@@ -139,9 +135,6 @@ func TestPostgresStopsAndStarts(t *testing.T) {
 		pg.start()
 	}
 	tr.finish(stopAndStart(t, n))
-	if err := n.stop(); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestPostgresReadOnlyAndLocked(t *testing.T) {

@@ -77,9 +77,7 @@ func TestKill(t *testing.T) {
 		}
 		again.sound()
 		t.Logf("%d of %d were acknowledged before the kill", before, authors*each)
-		if err := again.stop(); err != nil {
-			t.Error(err)
-		}
+		again.hangUpAndStop()
 	})
 }
 

@@ -37,6 +37,23 @@ type node struct {
 	admin string
 	logs  *logBuffer
 	stop  func() error // graceful; the error that run returned
+
+	mu      sync.Mutex
+	devices []*client // that were ever dialed
+}
+
+// hangUpAndStop is stop after all devices have hung up: it need not wait for their
+// answer to its close.
+func (n *node) hangUpAndStop() {
+	n.t.Helper()
+	n.mu.Lock()
+	for _, c := range n.devices {
+		c.drop()
+	}
+	n.mu.Unlock()
+	if err := n.stop(); err != nil {
+		n.t.Error(err)
+	}
 }
 
 // onEach runs a test on both databases; e configures nodes for one of them.

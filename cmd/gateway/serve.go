@@ -36,6 +36,10 @@ func serve(ctx context.Context, cfg *Config, p process) error {
 	go func() { failed <- l.servePublic(&public) }() // both end with l.close, above
 
 	n, err := build(ctx, cfg, log)
+	if ctx.Err() != nil && err != nil {
+		log.Info("asked to stop while starting")
+		return nil
+	}
 	if err != nil {
 		return err
 	}

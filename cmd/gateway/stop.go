@@ -26,9 +26,11 @@ func (n *parts) stop(l *listeners) error {
 		n.log.Warn("clients are cut off", "after", time.Since(began), "err", err)
 		l.publicS.Close()
 	}
-	err = n.takeDown(ctx)
-	n.log.Info("stopped", "after", time.Since(began), "err", err)
-	return err
+	if err := n.takeDown(ctx); err != nil {
+		return err
+	}
+	n.log.Info("stopped", "after", time.Since(began))
+	return nil
 }
 
 // takeDown ends the parts that there are, the last made first.

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -39,9 +41,7 @@ func TestSIGTERM(t *testing.T) {
 			if p := back.hello.Feed.Posts; len(p) != 1 || p[0].ID != post || back.hello.Unread.Feed != 1 {
 				t.Errorf("after the restart: %+v, unread %+v", p, back.hello.Unread)
 			}
-			if err := again.stop(); err != nil {
-				t.Error(err)
-			}
+			again.hangUpAndStop()
 		})
 	}
 }
@@ -141,6 +141,28 @@ func TestSecondSignalExitsAtOnce(t *testing.T) {
 	if c.code() != exitForced || !c.logs.has("second signal") {
 		t.Errorf("exit code %d\n%s", c.code(), c.logs)
 	}
+}
+
+func TestSIGTERMWhileStarting(t *testing.T) {
+	t.Parallel()
+	c := launch(t, baseEnv().with(env{"DATABASE_URL": "postgres://nobody@127.0.0.1:" + freePort(t) + "/nothing"}))
+	eventually(t, "the node waits for its database", func() bool { return c.logs.has("not there yet") })
+	if err := c.stop(); err != nil {
+		t.Errorf("%v\n%s", err, c.logs)
+	}
+}
+
+// Not parallel: it counts this process's goroutines.
+func TestStopLeavesNothingRunning(t *testing.T) {
+	before := runtime.NumGoroutine()
+	n := start(t, sqliteEnv(t))
+	alice, bob := connect(t, n, "alice", nil), connect(t, n, "bob", nil)
+	bob.follow("alice")
+	alice.publish("x")
+	n.http("GET", "/v1/feed", token(t, "bob", false), nil)
+	n.hangUpAndStop()
+	http.DefaultClient.CloseIdleConnections()
+	eventually(t, "all goroutines have ended", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 func TestStartFailures(t *testing.T) {
