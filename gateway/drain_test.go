@@ -11,7 +11,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/coder/websocket"
+
 	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/gateway/auth"
 	"github.com/feedgate/feedgate/gateway/wire"
 )
 
@@ -51,6 +54,68 @@ func TestDrain(t *testing.T) {
 			t.Errorf("%s are %s", n, s)
 		}
 	}
+}
+
+// TestDrainWhileDialing: a socket that opens while Drain begins is closed like
+// the others, or refused.
+func TestDrainWhileDialing(t *testing.T) {
+	for range 10 {
+		r := newRig(t)
+		var wg sync.WaitGroup
+		dialed := make(chan struct{}, 64)
+		for range 16 {
+			wg.Go(func() {
+				for {
+					c, _, err := websocket.Dial(t.Context(), r.srv.URL+"/v1/ws", &websocket.DialOptions{Subprotocols: []string{wire.JSONv1}})
+					if err != nil {
+						return // refused: draining
+					}
+					select {
+					case dialed <- struct{}{}:
+					default: // enough to begin
+					}
+					wg.Go(func() { (&client{t, c}).wantClose(wire.CloseDraining) })
+				}
+			})
+		}
+		<-dialed
+		if err := r.g.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wg.Wait()
+	}
+}
+
+// TestDrainWhileVerifying: a connect whose token took long to check comes too late.
+func TestDrainWhileVerifying(t *testing.T) {
+	v := &slowVerifier{begun: make(chan struct{}), gate: make(chan struct{})}
+	r := newRig(t, func(o *Options) { o.Verifier = v })
+	c := r.dial()
+	c.send(`{"id":1,"op":"connect","token":"ok:bob"}`)
+	<-v.begun
+	drained := make(chan error, 1)
+	go func() { drained <- r.g.Drain(t.Context()) }() // waited for below
+	waitFor(t, "the end to begin", func() bool { return r.counter(`feedgate_connections{state="closing"}`) == "1" })
+	close(v.gate)
+	c.wantClose(wire.CloseDraining)
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+	if all := r.shards.actions(); len(all) != 0 {
+		t.Errorf("the shard was asked %+v", all)
+	}
+}
+
+// slowVerifier takes until the gate opens.
+type slowVerifier struct {
+	fakeVerifier
+	begun, gate chan struct{}
+}
+
+func (v *slowVerifier) Verify(ctx context.Context, token string) (auth.Claims, error) {
+	close(v.begun)
+	<-v.gate
+	return v.fakeVerifier.Verify(ctx, token)
 }
 
 // TestDrainEnds with its context, whatever clients do.

@@ -157,9 +157,17 @@ func TestHeartbeats(t *testing.T) {
 		pass(heartbeatSpan + 200*time.Millisecond)
 		f.wants(t, 0, `{"hb":7}`)
 
+		f.receive(`{"ack":7}`) // is life, and tells that nothing was missed
+		for frames := []string(nil); len(frames) == 0; frames, _ = f.took() {
+			pass(7 * time.Millisecond)
+		}
+		f.receive(`{"ack":7}`) // at once: heard seems older than the heartbeat
+		pass(heartbeatAfter)
+		f.wants(t, 0, `{"hb":7}`)
+
 		g.Deliver(feedengine.Delivery{Event: postEvent(1), To: []feedengine.Recipient{{Session: f.s.id, N: 8}}})
 		f.took()
-		f.receive(`{"ack":7}`) // is life, and tells that nothing was missed
+		f.receive(`{"ack":7}`) // from before 8: nothing was missed
 		f.wants(t, 0)
 		pass(heartbeatAfter)
 		f.wants(t, 0, `{"hb":8}`)
@@ -173,7 +181,7 @@ func TestHeartbeats(t *testing.T) {
 		f.wants(t, 0)
 		pass(200 * time.Millisecond)
 		f.wants(t, 4201, bye(wire.CloseHeartbeat))
-		if time.Since(heard) < 85*time.Second {
+		if time.Since(heard) < 130*time.Second {
 			t.Errorf("ended after %v", time.Since(heard))
 		}
 	})
@@ -267,6 +275,12 @@ func TestSlowConsumer(t *testing.T) {
 		}
 
 		stick(true)
+		for range 3 { // counters are sent once, the latest
+			g.Deliver(feedengine.Delivery{To: []feedengine.Recipient{{Session: f.s.id, Counts: feedengine.Counts{V: n}}}})
+		}
+		if c := g.metrics.outboxCoalesced.Get(); c != 2 {
+			t.Fatalf("%d coalesced", c)
+		}
 		for ; g.metrics.outboxResets.Get() == 1; n++ {
 			deliver(n)
 		}
@@ -284,6 +298,73 @@ func TestSlowConsumer(t *testing.T) {
 			t.Errorf("%d resets, %d dropped", g.metrics.outboxResets.Get(), g.metrics.dropNotLive.Get())
 		}
 	})
+}
+
+// TestPublishToSocket: what is sent live is measured from the event's time on,
+// what is replayed is not.
+func TestPublishToSocket(t *testing.T) {
+	g := newBareGateway(t)
+	defer g.Close()
+	f := attach(t, g)
+	f.receive(`{"id":1,"op":"connect","token":"ok:bob"}`)
+	attached := time.Now()
+	for i, at := range []time.Time{attached.Add(-time.Minute), attached.Add(time.Minute), attached.Add(time.Minute)} {
+		e := *postEvent(uint64(i + 1))
+		e.ID = feedengine.TickAt(at).ID(3)
+		g.Deliver(feedengine.Delivery{Event: &e, To: []feedengine.Recipient{{Session: f.s.id, N: uint64(8 + i)}}})
+	}
+	if frames, _ := f.took(); len(frames) != 4 {
+		t.Fatal(frames)
+	}
+	count := 0
+	g.metrics.publishToSocket.VisitNonZeroBuckets(func(_ string, n uint64) { count += int(n) })
+	if count != 2 {
+		t.Errorf("%d were measured", count)
+	}
+}
+
+// TestTable: an id finds its session and no later one in the same slot.
+func TestTable(t *testing.T) {
+	tab := newTable()
+	one, two := &session{}, &session{}
+	tab.reserve(one)
+	if tab.get(one.id) != nil {
+		t.Error("found before it was published")
+	}
+	tab.publish(one)
+	if tab.get(one.id) != one || tab.size() != 1 {
+		t.Error("not found")
+	}
+	tab.remove(one)
+	tab.reserve(two)
+	tab.publish(two)
+	if tab.get(one.id) != nil || tab.get(two.id) != two || one.id == two.id {
+		t.Errorf("%x was found for %x", two.id, one.id)
+	}
+	if slotMask&one.id != slotMask&two.id {
+		t.Error("the slot was not used again")
+	}
+	var more []*session
+	for range 3 * chunkSize {
+		s := &session{}
+		if !tab.reserve(s) {
+			t.Fatal("full")
+		}
+		tab.publish(s)
+		more = append(more, s)
+	}
+	n := 0
+	for range tab.all() {
+		n++
+	}
+	for _, s := range more {
+		if tab.get(s.id) != s {
+			t.Fatalf("%x is lost", s.id)
+		}
+	}
+	if n != len(more)+1 || tab.get(feedengine.SessionID(slotMask)) != nil {
+		t.Errorf("%d sessions", n)
+	}
 }
 
 // expiring verifies everything, for a while.

@@ -99,7 +99,7 @@ func (us *users) join(name string, s *session, exempt bool) (*user, bool) {
 	return u, true
 }
 
-// leave takes the session's socket out again.
+// leave takes the session's socket out again. The user's entry is sweep's.
 func (us *users) leave(u *user, s *session) {
 	u.part.mu.Lock()
 	defer u.part.mu.Unlock()
@@ -109,9 +109,6 @@ func (us *users) leave(u *user, s *session) {
 			u.sockets--
 			break
 		}
-	}
-	if u.sockets == 0 && u.limiter == nil {
-		delete(u.part.m, u.name)
 	}
 }
 
