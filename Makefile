@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin/gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt bench fuzz clean
+.PHONY: help run build test lint fmt bench bench-sockets fuzz clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ fmt: ## format the Go code
 
 bench: ## the benchmarks, against private Postgres and Redis
 	.ci/with-services .ci/bench
+
+bench-sockets: build ## what 15,000 connections cost a node, beside a bare loop of write(2); takes two minutes
+	$(GO) run ./cmd/benchsockets -node $(BIN)
 
 fuzz: ## each Fuzz target for FUZZTIME (default 10s)
 	.ci/fuzz

@@ -1,0 +1,300 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// deliver compares single posts to all with the floor's loop, turn and turn about.
+func (r *run) deliver(ctx context.Context) error {
+	var ours, bare []time.Duration
+	var oursCPU, bareCPU time.Duration
+	_, err := r.profiled("deliver", func() error {
+		for range r.rounds {
+			last, used, err := r.postToAll(ctx)
+			if err != nil {
+				return err
+			}
+			ours, oursCPU = append(ours, last), oursCPU+used
+			if last, used, err = r.writeToAll(); err != nil {
+				return err
+			}
+			bare, bareCPU = append(bare, last), bareCPU+used
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	n := time.Duration(r.rounds * r.conns)
+	x := float64(oursCPU) / float64(bareCPU)
+	r.table.add("delivery: CPU", micros(oursCPU/n), micros(bareCPU/n), ratio(x), "1.25", x <= 1.25)
+	slices.Sort(ours)
+	slices.Sort(bare)
+	a, b := ours[len(ours)/2], bare[len(bare)/2]
+	x = float64(a) / float64(b)
+	r.table.add("one post to all: the last has it after", millis(a), millis(b), ratio(x), "2.0", x <= 2)
+	r.table.note("  at best, at worst", millis(ours[0])+", "+millis(ours[len(ours)-1]), millis(bare[0])+", "+millis(bare[len(bare)-1]))
+	return nil
+}
+
+// How long a client may be silent before a heartbeat can come, and by when it has
+// come, as the protocol says (jittered; timers are up to 200 ms late).
+const (
+	beatsFrom = 22 * time.Second
+	beatsTill = 26 * time.Second
+)
+
+// beat has all clients give a sign of life, waits until their heartbeats are due,
+// and counts what these cost beyond what the node costs while it does nothing.
+func (r *run) beat(ctx context.Context) error {
+	if _, err := r.crowd.do(command{Do: "beat"}); err != nil {
+		return err
+	}
+	began := time.Now()
+	pause(ctx, time.Second)
+	const quiet = 10 * time.Second
+	nothing, err := cost(r.node.pid(), func() error { pause(ctx, quiet); return nil })
+	if err != nil {
+		return err
+	}
+	pause(ctx, time.Until(began.Add(beatsFrom)))
+	before, err := r.crowd.do(command{Do: "tell"})
+	if err != nil {
+		return err
+	}
+	used, err := r.profiled("beat", func() error { pause(ctx, time.Until(began.Add(beatsTill))); return nil })
+	if err != nil {
+		return err
+	}
+	after, err := r.crowd.do(command{Do: "tell"})
+	if err != nil {
+		return err
+	}
+	beats := after.Beats - before.Beats
+	if beats < int64(r.conns)*9/10 {
+		return fmt.Errorf("%d heartbeats of %d connections", beats, r.conns)
+	}
+	nothing = nothing * (beatsTill - beatsFrom) / quiet
+	per := (used - nothing) / time.Duration(beats)
+	r.table.add("heartbeat and its answer: CPU", micros(per), "", "", "30 µs", per <= 30*time.Microsecond)
+	r.table.note("  of a core while nothing happens", fmt.Sprintf("%.1f %%", 100*nothing.Seconds()/(beatsTill-beatsFrom).Seconds()), "")
+	return nil
+}
+
+// overloaded offers more than can be delivered, and looks at what is.
+func (r *run) overloaded(ctx context.Context) error {
+	before, err := r.node.metrics()
+	if err != nil {
+		return err
+	}
+	if err := clearPeak(r.node.pid()); err != nil {
+		return err
+	}
+	from, err := r.crowd.do(command{Do: "tell"})
+	if err != nil {
+		return err
+	}
+	var tried, failed atomic.Int64
+	var slowest atomic.Int64
+	probing, end := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for probing.Err() == nil {
+			took, err := r.node.ready()
+			tried.Add(1)
+			if err != nil {
+				failed.Add(1)
+			}
+			slowest.Store(max(slowest.Load(), int64(took)))
+			pause(probing, 200*time.Millisecond)
+		}
+	})
+	var till report
+	_, err = r.profiled("overload", func() error {
+		err := r.publish(ctx, r.posts, r.overload)
+		till, _ = r.crowd.do(command{Do: "tell"})
+		return err
+	})
+	end()
+	wg.Wait()
+	if err != nil {
+		return err
+	}
+	drained := r.quiet(ctx)
+	peak, err := statusOf(r.node.pid(), "VmHWM")
+	if err != nil {
+		return err
+	}
+	after, err := r.node.metrics()
+	if err != nil {
+		return err
+	}
+	all, err := r.crowd.do(command{Do: "tell"})
+	if err != nil {
+		return err
+	}
+
+	bareFrom, err := r.control.do(command{Do: "tell"})
+	if err != nil {
+		return err
+	}
+	if _, err := r.floor.do(command{Do: "write", Frame: r.frame, For: r.overload}); err != nil {
+		return err
+	}
+	bareTill, err := r.control.do(command{Do: "tell"})
+	if err != nil {
+		return err
+	}
+	ours := float64(till.Events-from.Events) / (till.At - from.At).Seconds()
+	bare := float64(bareTill.Events-bareFrom.Events) / (bareTill.At - bareFrom.At).Seconds()
+	x := ours / bare
+	r.table.add(fmt.Sprintf("%.0f posts/s to all: delivered per second", r.posts), fmt.Sprintf("%.0f", ours), fmt.Sprintf("%.0f", bare), ratio(x), "0.8", x >= 0.8)
+	r.table.add("  /readyz: asked, failed, slowest", fmt.Sprintf("%d, %d, %s", tried.Load(), failed.Load(), millis(time.Duration(slowest.Load()))), "", "", "all", failed.Load() == 0)
+	diff := func(name string) int64 { return int64(after[name] - before[name]) }
+	r.table.note("  coalesced, reset, closed as slow", fmt.Sprintf("%d, %d, %d", diff("feedgate_outbox_coalesced_total"), diff("feedgate_outbox_resets_total"), diff("feedgate_outbox_full_total")), "")
+	r.table.note("  events out of order, sockets lost", fmt.Sprintf("%d, %d", all.Gaps-from.Gaps, all.Closed-from.Closed), "")
+	r.table.note("  offered, delivered in all", fmt.Sprintf("%.0f, %d", r.posts*r.overload.Seconds()*float64(r.conns), all.Events-from.Events), "")
+	r.table.note("  the rest took", millis(drained), "")
+	r.table.note("  peak RSS", mega(peak), "")
+	return nil
+}
+
+// publish posts to all at a rate, each at its time whatever became of the others,
+// and returns when the time is over.
+func (r *run) publish(ctx context.Context, rate float64, long time.Duration) error {
+	began := now()
+	every := time.Duration(float64(time.Second) / rate)
+	ctx, cancel := context.WithTimeout(ctx, long+patience)
+	defer cancel()
+	errs := make(chan error, int(rate*long.Seconds())+1) // one for each post
+	sent := 0
+	for at := began; at < began+long; at += every {
+		pause(ctx, at-now())
+		go func() { errs <- r.node.post(ctx, star, stamp(at)) }() // read below, or ended by ctx
+		sent++
+	}
+	pause(ctx, began+long-now())
+	for range sent {
+		select {
+		case err := <-errs:
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// quiet waits until no more events come, and says how long that took.
+func (r *run) quiet(ctx context.Context) time.Duration {
+	const still = 500 * time.Millisecond
+	began := now()
+	for last := int64(-1); ctx.Err() == nil; {
+		said, err := r.crowd.do(command{Do: "tell"})
+		if err != nil || said.Events == last {
+			break
+		}
+		last = said.Events
+		pause(ctx, still)
+	}
+	return now() - began - still
+}
+
+// reconnect has some come back to views that are still there.
+func (r *run) reconnect(context.Context) error {
+	n := r.conns / 3
+	if _, err := r.crowd.do(command{Do: "drop", N: n}); err != nil {
+		return err
+	}
+	used, err := r.profiled("reconnect", func() error {
+		_, err := r.crowd.do(r.open(r.conns-n, n, 0))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	per := used / time.Duration(n)
+	r.table.add("connect, its view still there: CPU", micros(per), "", "", "150 µs", per <= 150*time.Microsecond)
+	return nil
+}
+
+// among compares the others' latency without and with clients that never read.
+func (r *run) among(ctx context.Context) error {
+	if _, err := r.crowd.do(command{Do: "drop", N: r.slow}); err != nil {
+		return err
+	}
+	if _, err := r.crowd.do(r.open(r.conns, r.slow, 8<<10)); err != nil {
+		return err
+	}
+	without, err := r.steadily(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := r.crowd.do(command{Do: "pause", N: r.slow}); err != nil {
+		return err
+	}
+	large := make([]byte, 7900)
+	for i := range large {
+		large[i] = 'x'
+	}
+	for range floodPosts {
+		if err := r.node.post(ctx, flood, string(large)); err != nil {
+			return err
+		}
+	}
+	r.quiet(ctx)
+	before, err := r.node.metrics()
+	if err != nil {
+		return err
+	}
+	with, err := r.steadily(ctx)
+	if err != nil {
+		return err
+	}
+	after, err := r.node.metrics()
+	if err != nil {
+		return err
+	}
+	x := float64(with.P99) / float64(without.P99)
+	r.table.add(fmt.Sprintf("p99 of the others, %d never read", r.slow), millis(with.P99), millis(without.P99)+" without", ratio(x), "1.2", x < 1.2)
+	r.table.note("  p50", millis(with.P50), millis(without.P50)+" without")
+	r.table.note("  blocked sockets' resets, closes meanwhile", fmt.Sprintf("%.0f, %.0f",
+		after["feedgate_outbox_resets_total"]-before["feedgate_outbox_resets_total"], after["feedgate_outbox_full_total"]-before["feedgate_outbox_full_total"]), "")
+	return nil
+}
+
+const (
+	floodPosts  = 120 // of 8 KB to each that does not read: more than its buffers take
+	steadyPosts = 3   // per second, to all
+)
+
+// steadily posts to all, well below what can be delivered.
+func (r *run) steadily(ctx context.Context) (report, error) {
+	r.quiet(ctx) // and the latencies begin anew
+	if err := r.publish(ctx, steadyPosts, r.steady); err != nil {
+		return report{}, err
+	}
+	return r.crowd.do(command{Do: "tell"})
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
