@@ -216,3 +216,24 @@ func TestStoreErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestStrikes: so many refusals at once, and so many per second, are forgiven.
+func TestStrikes(t *testing.T) {
+	now := time.Now()
+	var k strikes
+	for i := range strikeLimit {
+		if k.more(now) {
+			t.Fatalf("the %dth was one too many", i+1)
+		}
+	}
+	if !k.more(now) {
+		t.Error("nothing is too many")
+	}
+	k = strikes{}
+	for i := range 5 * strikeLimit { // at the rate that is forgiven
+		now = now.Add(time.Second / strikeRate)
+		if k.more(now) {
+			t.Fatalf("the %dth was one too many", i+1)
+		}
+	}
+}

@@ -1,12 +1,17 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
 )
+
+// healthWait bounds what /readyz waits for: a part that does not answer is not well.
+const healthWait = 2 * time.Second
 
 // phase is where a node stands; /readyz is good only while serving.
 type phase int32
@@ -39,10 +44,12 @@ func (g *Gateway) serveReadyz(w http.ResponseWriter, r *http.Request) {
 	if now != serving {
 		status = http.StatusServiceUnavailable
 	}
+	ctx, cancel := context.WithTimeout(r.Context(), healthWait)
+	defer cancel()
 	body, _ := json.Marshal(map[string]string{ // strings always encode
 		"status":  now.String(),
-		"storage": g.stateOf("storage", g.health.Storage(r.Context())),
-		"bus":     g.stateOf("bus", g.health.Bus(r.Context())),
+		"storage": g.stateOf("storage", g.health.Storage(ctx)),
+		"bus":     g.stateOf("bus", g.health.Bus(ctx)),
 	})
 	writeJSON(w, status, body)
 }

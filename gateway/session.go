@@ -59,6 +59,7 @@ type session struct {
 	attached bool // a Detach is owed
 	hb       bool // a heartbeat waits to be sent
 	pending  uint16
+	code     uint16 // of the bye, 0: none
 	expires  int64  // of the token, Unix ms
 	beat     int64  // when the last heartbeat was queued, ms since the gateway's start
 	since    int64  // Unix ms: older events are replays and not measured
@@ -109,7 +110,7 @@ func (s *session) Fault(f socket.Fault) {
 // Closed ends the session: the shard is told, and the places given back.
 func (s *session) Closed(why socket.CloseReason) {
 	s.mu.Lock()
-	was, attached := s.state, s.attached
+	was, attached, code := s.state, s.attached, s.code
 	s.state, s.attached = closed, false
 	s.out = outbox{}
 	s.mu.Unlock()
@@ -130,7 +131,7 @@ func (s *session) Closed(why socket.CloseReason) {
 	if was != closing { // else counted with its code
 		g.metrics.closes.with("none", string(why)).Inc()
 	}
-	s.debug("socket closed", "why", string(why))
+	s.debug("socket closed", "why", string(why), "code", code)
 }
 
 // end closes the socket after a bye. The first end wins.
@@ -151,7 +152,7 @@ func (s *session) endLocked(bye wire.Bye) bool {
 	}
 	s.g.metrics.moved(s.state, closing)
 	s.g.metrics.closes.with(codeLabel(bye.Code), bye.Reason).Inc()
-	s.state, s.hb = closing, false
+	s.state, s.hb, s.code = closing, false, uint16(bye.Code)
 	s.out.goodbye(&wire.Frame{Kind: wire.Goodbye, Bye: bye}, bye.Code == wire.CloseSlow)
 	return true
 }
