@@ -78,7 +78,7 @@ func scanClaims(rows pgx.Rows, heads map[feedengine.ShardID]feedengine.Head) err
 // its locks for milliseconds. That it could not is no error: the claim then
 // fails by its lock timeout.
 func (s *Store) endFrozen(ctx context.Context, pid uint32, shards []int16) {
-	tick := time.NewTicker(frozenAfter)
+	tick := time.NewTicker(s.frozen)
 	defer tick.Stop()
 	for {
 		select {

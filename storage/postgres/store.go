@@ -23,7 +23,8 @@ type Store struct {
 	writers *pgxpool.Pool
 	readers *pgxpool.Pool
 	ops     *ops
-	hide    []func() // take the pools' metrics away
+	hide    []func()      // take the pools' metrics away
+	frozen  time.Duration // frozenAfter, save in tests
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -65,7 +66,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		readers.Close()
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	s := &Store{readers: readers, writers: writers, ops: newOps(set)}
+	s := &Store{readers: readers, writers: writers, ops: newOps(set), frozen: frozenAfter}
 	if err := s.setUp(ctx, cfg.Shards); err != nil {
 		s.Close()
 		return nil, err
