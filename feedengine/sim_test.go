@@ -463,6 +463,9 @@ func (h *host) step(in Input) int {
 	for _, effect := range effects {
 		h.note("        %s", printEffect(effect))
 		h.take(effect)
+		if _, live := in.(LogInput); !live {
+			h.checkReplay(effect)
+		}
 	}
 	if err := h.engine.Check(); err != nil {
 		h.failf("Check: %v", err)
@@ -512,6 +515,22 @@ func (h *host) take(effect Effect) {
 		if e.Drift {
 			h.failf("drift: %s", printEffect(e))
 		}
+	}
+}
+
+// checkReplay: what was withdrawn is not replayed.
+func (h *host) checkReplay(effect Effect) {
+	e, ok := effect.(Deliver)
+	if !ok || e.Event == nil || e.Event.Kind != KindPost {
+		return
+	}
+	d, ev := h.device(e.To[0].Session), e.Event
+	follows := func(f Edge) bool { return f.Author == ev.Actor }
+	switch {
+	case !slices.Contains(h.posts(ev.Actor, h.engine.Heads(), 0), ev):
+		h.failf("%v: %s is replayed, though it was deleted", d, printEvent(ev))
+	case ev.Actor != d.user && !slices.ContainsFunc(h.follows(d.user, h.engine.Heads()), follows):
+		h.failf("%v: %s is replayed, though its author is not followed", d, printEvent(ev))
 	}
 }
 
