@@ -75,3 +75,72 @@ func BenchmarkAppend(b *testing.B) {
 	b.ReportMetric(float64(batched.posts)/float64(single.posts), "x_single")
 	b.ReportMetric(0, "ns/op") // says nothing here
 }
+
+// graph fills a store with posts and with readers who follow so many authors
+// each.
+func graph(b *testing.B, posts, readers, each int) *Store {
+	p := newPublisher(b, b.TempDir())
+	for p.posts < posts {
+		p.commit(b, len(p.heads))
+	}
+	var fences []feedengine.Fence
+	var writes []feedengine.Write
+	for i := range readers {
+		p.tick++
+		shard := feedengine.ShardID(i % len(p.heads))
+		head := &p.heads[shard]
+		head.Seq++
+		head.ID = p.tick.ID(shard)
+		users := make([]string, each)
+		for j := range users {
+			users[j] = fmt.Sprintf("author%d", (i*31+j*197)%10_000)
+		}
+		if i < len(p.heads) {
+			fences = append(fences, feedengine.Fence{Shard: shard, Epoch: head.Epoch})
+		}
+		writes = append(writes, feedengine.Write{Shard: shard, Event: &feedengine.Event{
+			Shard: shard, Epoch: head.Epoch, Seq: head.Seq, ID: head.ID, Kind: feedengine.KindFollow,
+			Actor: fmt.Sprintf("reader%d", i), Users: users,
+		}})
+	}
+	if err := p.store.Append(b.Context(), fences, writes); err != nil {
+		b.Fatal(err)
+	}
+	for range 20 { // 5,120 posts that the readers have not seen
+		p.commit(b, len(p.heads))
+	}
+	return p.store
+}
+
+// BenchmarkLoad loads 1,000 users who follow 50 each at once, without and with
+// a page.
+func BenchmarkLoad(b *testing.B) {
+	s := graph(b, 100_000, 1000, 50)
+	for _, page := range []int{0, 20} {
+		b.Run(fmt.Sprintf("page=%d", page), func(b *testing.B) {
+			users := make([]feedengine.LoadUser, 1000)
+			for i := range users {
+				users[i] = feedengine.LoadUser{User: fmt.Sprintf("reader%d", i), Page: page}
+			}
+			for b.Loop() {
+				if _, err := s.Load(b.Context(), users, 100); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(len(users)*b.N)/b.Elapsed().Seconds(), "users/s")
+		})
+	}
+}
+
+// BenchmarkFeed reads the newest page of a user who follows 200.
+func BenchmarkFeed(b *testing.B) {
+	s := graph(b, 100_000, 300, 200)
+	i := 0
+	for b.Loop() {
+		i++
+		page, err := s.Feed(b.Context(), fmt.Sprintf("reader%d", i%300), 0, 50)
+		if err != nil || len(page.Posts) != 50 {
+			b.Fatal(page, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"io"
@@ -110,6 +111,27 @@ func TestGone(t *testing.T) {
 	works(t, p)
 }
 
+// TestGoneBeforeCommit takes the directory away in the midst of a transaction:
+// it is not committed to where nobody would find it.
+func TestGoneBeforeCommit(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	p := newPoster(t, open(t, dir, 4))
+	works(t, p)
+	err := p.store.write(t.Context(), "test", func(ctx context.Context, c *conn) error {
+		if _, err := c.exec(ctx, claim, "[1]", "b"); err != nil {
+			return err
+		}
+		return os.Rename(dir, dir+".away")
+	})
+	if !errors.Is(err, feedengine.ErrUnavailable) || !strings.Contains(err.Error(), "gone from its directory") {
+		t.Errorf("write: %v", err)
+	}
+	if err := os.Rename(dir+".away", dir); err != nil {
+		t.Fatal(err)
+	}
+	works(t, p) // under the epoch that it has
+}
+
 // TestGoneInMidCommit takes the directory away between a commit and its answer.
 func TestGoneInMidCommit(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
@@ -183,7 +205,7 @@ func TestLostWAL(t *testing.T) {
 	works(t, p)
 }
 
-// TestUnusableConnection loses the writer's connection and a reader's.
+// TestUnusableConnection loses the writer's connection and all readers'.
 func TestUnusableConnection(t *testing.T) {
 	p := newPoster(t, open(t, t.TempDir(), 4))
 	works(t, p)
@@ -194,9 +216,11 @@ func TestUnusableConnection(t *testing.T) {
 	if p.store.files.writer != nil {
 		t.Error("the writer was not given up")
 	}
-	err := p.store.read(t.Context(), "test", func(*conn) error { return errUnclean })
-	if !errors.Is(err, feedengine.ErrUnavailable) {
-		t.Errorf("read: %v", err)
+	for range cap(p.store.files.readers) {
+		err := p.store.read(t.Context(), "test", func(*conn) error { return errUnclean })
+		if !errors.Is(err, feedengine.ErrUnavailable) {
+			t.Errorf("read: %v", err)
+		}
 	}
 	works(t, p)
 }
@@ -209,5 +233,29 @@ func copyFile(t testing.TB, from, to string) {
 	}
 	if err := os.WriteFile(to, b, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestDurable asks the writer's connection, also one that was opened again,
+// whether its commits wait for the disk.
+func TestDurable(t *testing.T) {
+	p := newPoster(t, open(t, t.TempDir(), 4))
+	for range 2 {
+		for text, want := range map[string]value{
+			`PRAGMA synchronous`: int64(2), `PRAGMA journal_mode`: "wal", `PRAGMA fullfsync`: int64(1), `PRAGMA checkpoint_fullfsync`: int64(1),
+		} {
+			rows, err := p.store.files.writer.raw.(driver.QueryerContext).QueryContext(t.Context(), text, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			row := make([]value, 1)
+			if err := rows.Next(row); err != nil || row[0] != want {
+				t.Errorf("%s: %v, %v, want %v", text, row[0], err, want)
+			}
+			rows.Close()
+		}
+		p.store.files.writer.commitWith = func(func() error) error { return errUnclean } // gives the connection up
+		p.post(t, 1)
+		works(t, p)
 	}
 }

@@ -28,6 +28,9 @@ type files struct {
 	dir   string
 	lock  *os.File
 	place [2]fs.FileInfo // database, WAL
+	// anchor does nothing. SQLite removes the WAL when the last connection is
+	// closed; this one is there when all others have to be given up.
+	anchor *conn
 
 	writer *conn // owned by the holder of Store.mu; nil: to be opened again
 
@@ -73,9 +76,13 @@ func (f *files) connect(ctx context.Context, mode string) (err error) {
 	if f.writer, err = openConn(ctx, dsn(f.path(), "rw", writerPragmas)); err != nil {
 		return err
 	}
-	// The WAL comes into being with the first transaction.
-	for _, q := range []query{begin, rollback} {
-		if _, err := f.writer.exec(ctx, q); err != nil {
+	if f.anchor, err = openConn(ctx, dsn(f.path(), "rw", readerPragmas)); err != nil {
+		return err
+	}
+	// A connection is at the WAL, and the WAL comes into being, with its first
+	// transaction.
+	for _, c := range []*conn{f.writer, f.anchor} {
+		if err := c.transact(ctx, beginRead, func() error { _, err := shardsOf(ctx, c); return err }); err != nil {
 			return err
 		}
 	}
@@ -160,8 +167,10 @@ func (f *files) close() error {
 			errs = append(errs, c.close())
 		}
 	}
-	if f.writer != nil {
-		errs = append(errs, f.writer.close()) // last, so that it may empty the WAL
+	for _, c := range []*conn{f.anchor, f.writer} { // the writer last: it may empty the WAL
+		if c != nil {
+			errs = append(errs, c.close())
+		}
 	}
 	return errors.Join(append(errs, f.lock.Close())...)
 }
