@@ -311,6 +311,8 @@ func TestHandshakeRefused(t *testing.T) {
 	}{
 		{"no subprotocol", upgrade[:8], 400, "bad_request"},
 		{"another subprotocol", append(upgrade[:8:8], "Sec-WebSocket-Protocol", "chat"), 400, "bad_request"},
+		{"a subprotocol in another case", append(upgrade[:8:8], "Sec-WebSocket-Protocol", "Feedgate.V1.json"), 400, "bad_request"},
+		{"one name in two cases", append(upgrade[:8:8], "Sec-WebSocket-Protocol", "FEEDGATE.V1.JSON, "+wire.JSONv1), 101, ""},
 		{"no upgrade", upgrade[8:], 426, "bad_request"},
 		{"foreign origin", append(upgrade[:10:10], "Origin", "https://evil.example.com"), 403, "forbidden"},
 		{"allowed origin", append(upgrade[:10:10], "Origin", "https://app.example.com"), 101, ""},
@@ -333,6 +335,9 @@ func TestHandshakeRefused(t *testing.T) {
 				t.Errorf("status %d, want %d", res.StatusCode, tc.status)
 			}
 			if tc.status == http.StatusSwitchingProtocols {
+				if got := res.Header.Get("Sec-WebSocket-Protocol"); got != wire.JSONv1 {
+					t.Errorf("subprotocol %q", got)
+				}
 				return
 			}
 			body, err := io.ReadAll(res.Body)
@@ -341,7 +346,7 @@ func TestHandshakeRefused(t *testing.T) {
 			}
 		})
 	}
-	waitFor(t, "the refused to be forgotten", func() bool { return r.g.Sockets() <= 2 })
+	waitFor(t, "the refused to be forgotten", func() bool { return r.g.Sockets() <= 3 })
 }
 
 // TestAttachRefused: a connect that the shard cannot serve now is told so twice,

@@ -36,11 +36,15 @@ func (s *Server) Accept(w http.ResponseWriter, r *http.Request, opts AcceptOptio
 		http.Error(w, "shutting down", http.StatusServiceUnavailable)
 		return nil, ErrShutdown
 	}
-	if !offers(r.Header, opts.Subprotocols) {
+	protocol := choose(r.Header, opts.Subprotocols)
+	if protocol == "" {
 		s.metrics.refused.Inc()
 		http.Error(w, "a subprotocol is required: "+strings.Join(opts.Subprotocols, ", "), http.StatusBadRequest)
 		return nil, ErrSubprotocol
 	}
+	// The library compares without regard to case and answers with the peer's
+	// spelling, which nobody here knows: it is shown our choice only.
+	r.Header.Set("Sec-WebSocket-Protocol", protocol)
 	hj := &hijack{ResponseWriter: w, srv: s}
 	ws, err := websocket.Accept(hj, r, &websocket.AcceptOptions{
 		Subprotocols:    opts.Subprotocols,
@@ -104,16 +108,17 @@ func (h *hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return l, bufio.NewReadWriter(h.br, bufio.NewWriterSize(l, controlBuffer)), nil
 }
 
-// offers says whether the request names one of the subprotocols.
-func offers(h http.Header, protocols []string) bool {
-	for _, line := range h.Values("Sec-WebSocket-Protocol") {
-		for token := range strings.SplitSeq(line, ",") {
-			for _, p := range protocols {
-				if strings.EqualFold(strings.TrimSpace(token), p) {
-					return true
+// choose is the first of protocols that the request names, as it is spelled here;
+// "" if it names none.
+func choose(h http.Header, protocols []string) string {
+	for _, p := range protocols {
+		for _, line := range h.Values("Sec-WebSocket-Protocol") {
+			for token := range strings.SplitSeq(line, ",") {
+				if strings.TrimSpace(token) == p {
+					return p
 				}
 			}
 		}
 	}
-	return false
+	return ""
 }
