@@ -14,18 +14,18 @@ import (
 // deliver compares single posts to all with the floor's loop, turn and turn about.
 func (r *run) deliver(ctx context.Context) error {
 	var ours, bare []time.Duration
-	var oursCPU, bareCPU time.Duration
+	var oursCPU, bareCPU cpu
 	_, err := r.profiled("deliver", func() error {
 		for range r.rounds {
 			last, used, err := r.postToAll(ctx)
 			if err != nil {
 				return err
 			}
-			ours, oursCPU = append(ours, last), oursCPU+used
+			ours, oursCPU = append(ours, last), oursCPU.plus(used)
 			if last, used, err = r.writeToAll(); err != nil {
 				return err
 			}
-			bare, bareCPU = append(bare, last), bareCPU+used
+			bare, bareCPU = append(bare, last), bareCPU.plus(used)
 		}
 		return nil
 	})
@@ -33,8 +33,10 @@ func (r *run) deliver(ctx context.Context) error {
 		return err
 	}
 	n := time.Duration(r.rounds * r.conns)
-	x := float64(oursCPU) / float64(bareCPU)
-	r.table.add("delivery: CPU", micros(oursCPU/n), micros(bareCPU/n), ratio(x), "1.25", x <= 1.25)
+	x := float64(oursCPU.total()) / float64(bareCPU.total())
+	r.table.add("delivery: CPU", micros(oursCPU.total()/n), micros(bareCPU.total()/n), ratio(x), "1.25", x <= 1.25)
+	split := func(c cpu) string { return micros(c.user/n) + ", " + micros(c.system/n) }
+	r.table.note("  user, system", split(oursCPU), split(bareCPU))
 	slices.Sort(ours)
 	slices.Sort(bare)
 	a, b := ours[len(ours)/2], bare[len(bare)/2]
@@ -81,10 +83,10 @@ func (r *run) beat(ctx context.Context) error {
 	if beats < int64(r.conns)*9/10 {
 		return fmt.Errorf("%d heartbeats of %d connections", beats, r.conns)
 	}
-	nothing = nothing * (beatsTill - beatsFrom) / quiet
-	per := (used - nothing) / time.Duration(beats)
+	idle := nothing.total() * (beatsTill - beatsFrom) / quiet
+	per := (used.total() - idle) / time.Duration(beats)
 	r.table.add("heartbeat and its answer: CPU", micros(per), "", "", "30 µs", per <= 30*time.Microsecond)
-	r.table.note("  of a core while nothing happens", fmt.Sprintf("%.1f %%", 100*nothing.Seconds()/(beatsTill-beatsFrom).Seconds()), "")
+	r.table.note("  of a core while nothing happens", fmt.Sprintf("%.1f %%", 100*idle.Seconds()/(beatsTill-beatsFrom).Seconds()), "")
 	return nil
 }
 
@@ -222,7 +224,7 @@ func (r *run) reconnect(context.Context) error {
 	if err != nil {
 		return err
 	}
-	per := used / time.Duration(n)
+	per := used.total() / time.Duration(n)
 	r.table.add("connect, its view still there: CPU", micros(per), "", "", "150 µs", per <= 150*time.Microsecond)
 	return nil
 }

@@ -16,26 +16,32 @@ import (
 // clockTick is USER_HZ, which Linux has fixed for all processes to see.
 const clockTick = time.Second / 100
 
-// cpuOf is the user and system time of a process so far, to 10 ms.
-func cpuOf(pid int) (time.Duration, error) {
+// cpu is what a process has used.
+type cpu struct{ user, system time.Duration }
+
+func (c cpu) total() time.Duration { return c.user + c.system }
+func (c cpu) plus(d cpu) cpu       { return cpu{c.user + d.user, c.system + d.system} }
+func (c cpu) minus(d cpu) cpu      { return cpu{c.user - d.user, c.system - d.system} }
+
+// cpuOf is what a process has used so far, to 10 ms.
+func cpuOf(pid int) (c cpu, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, err
+		return c, err
 	}
 	// The name, in parentheses, may hold anything.
 	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
 	if len(fields) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields))
+		return c, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields))
 	}
-	var ticks int64
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(f, 10, 64)
+	for i, to := range []*time.Duration{&c.user, &c.system} {
+		ticks, err := strconv.ParseInt(fields[11+i], 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("/proc/%d/stat: %w", pid, err)
+			return c, fmt.Errorf("/proc/%d/stat: %w", pid, err)
 		}
-		ticks += n
+		*to = time.Duration(ticks) * clockTick
 	}
-	return time.Duration(ticks) * clockTick, nil
+	return c, nil
 }
 
 // statusOf is a size in /proc/PID/status, such as VmRSS or VmHWM, in bytes.
