@@ -309,6 +309,9 @@ func TestSlowLorisFrames(t *testing.T) {
 		}
 		if o.Poller == "epoll" {
 			until(t, "no goroutine is held", func() bool { return census(t).goroutines <= before.goroutines })
+			if n := census(t).fds - before.fds; n > 2*301 {
+				t.Errorf("%d descriptors for 301 connections of two ends", n)
+			}
 		}
 	})
 }

@@ -23,7 +23,7 @@ func TestEcho(t *testing.T) {
 		r := newRig(t, o, nil)
 		c := r.dial()
 		p := r.peer()
-		for i := range 105 {
+		for i := range 106 {
 			m := bytes.Repeat([]byte("x"), min(i*i*6, 64<<10)) // across 125, 65535 and many reads
 			copy(m, fmt.Sprint(i))
 			if err := c.Write(t.Context(), websocket.MessageText, m); err != nil {

@@ -50,10 +50,11 @@ func (l *memLink) write(p []byte) (int, error) {
 // receive and settle do what a poller's goroutines do.
 func (l *memLink) receive(p []byte) {
 	if l.s.enter() {
-		// A poller's buffer is another's next, so what is kept must be a copy.
+		// A poller's buffers are another's next, so what is kept must be a copy.
 		own := bytes.Clone(p)
 		l.s.receive(own, &l.buf)
 		clear(own)
+		clear(l.buf[:cap(l.buf)])
 		l.s.exit()
 	}
 	l.settle()
@@ -66,6 +67,7 @@ func (l *memLink) settle() {
 			return
 		}
 		out := l.s.flush(&l.batch)
+		clear(l.batch.buf[:cap(l.batch.buf)]) // the next to use it is another socket
 		l.s.exit()
 		switch out {
 		case more:
@@ -74,6 +76,18 @@ func (l *memLink) settle() {
 			l.dead = true
 			l.s.exit()
 		}
+	}
+}
+
+// pass lets time go by, tick by tick.
+func (l *memLink) pass(d time.Duration) {
+	w := l.s.srv.wheel
+	for end := w.now.Load() + int64(d/tick); w.now.Load() < end; {
+		now := w.now.Load() + 1
+		for _, s := range w.advance(now, nil) {
+			s.expire(w.base.Add(time.Duration(now) * tick))
+		}
+		l.settle()
 	}
 }
 
@@ -119,6 +133,7 @@ type recorder struct {
 	faults []Fault
 	closed []CloseReason
 	queue  [][]byte
+	timers int
 }
 
 func (r *recorder) Frame(p []byte) { r.got = append(r.got, string(p)) }
@@ -127,7 +142,7 @@ func (r *recorder) Fill(b *Batch) {
 		b.Frame(nil, r.queue[0], nil)
 	}
 }
-func (r *recorder) Timer(time.Time) {}
+func (r *recorder) Timer(time.Time) { r.timers++ }
 func (r *recorder) Fault(f Fault) {
 	r.faults = append(r.faults, f)
 	r.queue = append(r.queue, []byte("bye"))

@@ -109,3 +109,43 @@ func TestWakeCoalesces(t *testing.T) {
 		t.Errorf("%d writes, want 1", n)
 	}
 }
+
+// To a peer that sent its close frame nothing but the answer is sent; the frame
+// under way is finished.
+func TestNothingAfterPeersClose(t *testing.T) {
+	rec := &recorder{}
+	_, l := memSocket(t, Options{}, func(*Socket) Handler { return rec })
+	l.room = 4
+	rec.queue = [][]byte{[]byte("under way")}
+	l.s.Wake()
+	l.settle()
+	rec.queue = [][]byte{[]byte("too late")}
+	l.receive(clientFrame(opClose, []byte{3, 232}))
+	l.room = -1
+	l.s.writable()
+	l.settle()
+	if got, want := l.out.String(), "\x81\x09under way\x88\x02\x03\xe8"; got != want {
+		t.Fatalf("%q, want %q", got, want)
+	}
+	if len(rec.closed) != 1 || rec.closed[0] != ClosePeer {
+		t.Fatalf("closed %v", rec.closed)
+	}
+}
+
+func TestBatchFull(t *testing.T) {
+	for _, tc := range []struct{ size, frames int }{
+		{0, batchFrames}, {1, batchFrames}, {1 << 10, 64}, {batchBytes, 1}, {4 * batchBytes, 1},
+	} {
+		var b Batch
+		n := 0
+		for body := make([]byte, tc.size); !b.Full(); n++ {
+			b.Frame(nil, body, nil)
+		}
+		if n != tc.frames {
+			t.Errorf("%d frames of %d bytes fill a batch, want %d", n, tc.size, tc.frames)
+		}
+		if b.reset(); cap(b.buf) > batchKeep || b.Full() {
+			t.Errorf("after a reset: room for %d bytes, full %v", cap(b.buf), b.Full())
+		}
+	}
+}

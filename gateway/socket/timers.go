@@ -49,7 +49,7 @@ func (s *Socket) expire(now time.Time) {
 		at := s.due[i].Load()
 		if at != 0 && at <= cur && s.due[i].CompareAndSwap(at, 0) {
 			s.overdue(i, now)
-			at = s.due[i].Load() // a timer that was set again meanwhile is in the wheel already
+			at = 0 // if it was set again meanwhile, the wheel knows
 		}
 		if at != 0 && (next == 0 || at < next) {
 			next = at
