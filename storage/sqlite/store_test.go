@@ -278,3 +278,45 @@ func TestDeletedTextGoes(t *testing.T) {
 		t.Errorf("deleted after trimming: texts %q (deleted), %q (not)", text(1), text(2))
 	}
 }
+
+// TestRefused tries what could not be read back as it was written, or in no
+// database of the project.
+func TestRefused(t *testing.T) {
+	s := open(t, t.TempDir(), 4)
+	p := newPoster(t, s)
+	id := (p.tick + 1).ID(1)
+	post := func(change func(*feedengine.Event)) feedengine.Write {
+		e := &feedengine.Event{
+			Shard: 1, Epoch: p.head.Epoch, Seq: 1, ID: id, Kind: feedengine.KindPost, Actor: "ann",
+			Post: &feedengine.Post{ID: id, Author: "ann", Kind: "post", Text: "post 1"},
+		}
+		change(e)
+		return feedengine.Write{Shard: 1, Event: e}
+	}
+	follow := func(e *feedengine.Event) { e.Kind, e.Post, e.Users = feedengine.KindFollow, nil, []string{"bob"} }
+	writes := map[string]feedengine.Write{
+		"U+0000 in a text":       post(func(e *feedengine.Event) { e.Post.Text = "a\x00b" }),
+		"broken UTF-8 in a text": post(func(e *feedengine.Event) { e.Post.Text = "a\xff" }),
+		"U+0000 in a name":       post(func(e *feedengine.Event) { follow(e); e.Actor = "a\x00" }),
+		"broken UTF-8 in a user": post(func(e *feedengine.Event) { follow(e); e.Users[0] = "\xc3" }),
+		"another's post":         post(func(e *feedengine.Event) { e.Post.Author = "bob" }),
+		"no post":                post(func(e *feedengine.Event) { e.Post = nil }),
+		"an unknown kind":        post(func(e *feedengine.Event) { e.Kind = 31 }),
+		"a kind of no log":       post(func(e *feedengine.Event) { e.Kind = feedengine.KindRead }),
+		"another epoch":          post(func(e *feedengine.Event) { e.Epoch++ }),
+		"a mark of nobody":       {Shard: 1, Mark: &feedengine.Mark{User: "\x00", List: feedengine.ListFeed, Upto: 1}},
+	}
+	key := post(func(*feedengine.Event) {})
+	key.Key = &feedengine.Key{User: "ann", Op: "publish", Key: "\xff", ID: id}
+	writes["a broken key"] = key
+	for name, w := range writes {
+		err := s.Append(t.Context(), []feedengine.Fence{{Shard: 1, Epoch: p.head.Epoch}}, []feedengine.Write{w})
+		if !errors.Is(err, feedengine.ErrRefused) {
+			t.Errorf("%s: %v, want ErrRefused", name, err)
+		}
+	}
+	if err := p.post(t, 1); err != nil {
+		t.Errorf("a good post afterwards: %v", err)
+	}
+	p.stored(t)
+}
