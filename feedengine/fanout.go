@@ -115,6 +115,10 @@ func (e *Engine) fanOut(ev *Event, take func(*Engine, *Event, slot, author)) {
 // nobody stands for the author in the author's own view, where nothing counts.
 const nobody = ^author(0)
 
+// takePost is the hot path. What it costs is cache misses, and only reads stall:
+// the view (neighbours follow each other in slot order) and its session are
+// read, tail and unread ids are appended to without a look (counter.top).
+// Looking at the newest unread id for each recipient cost a third more.
 func (e *Engine) takePost(ev *Event, s slot, by author) {
 	v := e.at(s)
 	if v.phase != phaseLive || !e.addressed(ev, s, by) {
