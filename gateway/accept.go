@@ -34,10 +34,16 @@ func (g *Gateway) serveSocket(w http.ResponseWriter, r *http.Request) {
 		writeError(w, &feedengine.Error{Code: feedengine.Overloaded, Message: "this node is draining", Retry: bye.Retry})
 		return
 	}
-	s := &session{g: g, bearer: bearerOf(r), expires: time.Now().Add(firstFrame).UnixMilli()}
+	now := time.Now()
+	if why := g.admission.upgrade(now); why != admitted { // the cheapest refusal there is
+		g.metrics.handshakes.with("overloaded", "").Inc()
+		g.admission.answer503(w, why, now)
+		return
+	}
+	s := &session{g: g, bearer: bearerOf(r), expires: now.Add(firstFrame).UnixMilli()}
 	if !g.sessions.reserve(s) {
 		g.metrics.handshakes.with("full", "").Inc()
-		writeError(w, &feedengine.Error{Code: feedengine.Overloaded, Message: "too many sockets", Retry: time.Second})
+		g.admission.answer503(w, overSockets, now)
 		return
 	}
 	g.metrics.moved(closed, opening)

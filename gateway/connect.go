@@ -23,6 +23,14 @@ func (s *session) first(r *wire.Request, broken error) {
 		s.refuse(s.g.ops[opConnect], r.ID, err, began)
 		return // and may try again until the first frame's time is over
 	}
+	if why := s.g.admission.connect(); why != admitted {
+		bye := s.g.admission.bye(why, began)
+		s.refuse(s.g.ops[opConnect], r.ID, &feedengine.Error{
+			Code: feedengine.Overloaded, Message: "this node takes no more connections just now", Retry: bye.Retry,
+		}, began)
+		s.end(bye)
+		return
+	}
 	claims, ok := s.authenticate(r, began)
 	if !ok {
 		return

@@ -39,6 +39,9 @@ type Gateway struct {
 	metrics *gatewayMetrics
 	start   time.Time
 
+	admission *admission
+	memory    Memory
+
 	sessions *table
 	users    *users
 	bodies   [len(wire.Codecs)]*bodies
@@ -72,8 +75,13 @@ func New(o Options) (*Gateway, error) {
 		limits: limits, origins: allowed, demo: o.Demo, devToken: o.DevToken,
 		cluster: o.Cluster, check: o.Check, revoke: o.Revoke,
 		metrics: newMetrics(o.Metrics, us), start: time.Now(),
-		sessions: newTable(), users: us,
+		sessions: newTable(), users: us, memory: o.Memory,
 	}
+	if g.memory == nil {
+		g.memory = unwatched{}
+	}
+	g.admission = newAdmission(limits.Handshakes, o.Metrics, g.metrics.connections[connecting].Load, g.memory.Over)
+	g.measureConnections()
 	g.ops = map[string]*operation{}
 	for _, op := range operations() {
 		op.outcomes = newOutcomes(g.set, op.name)

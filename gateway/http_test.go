@@ -175,15 +175,15 @@ func TestReadiness(t *testing.T) {
 		}
 	}
 	r.g.phase.Store(int32(starting))
-	want("/readyz", 503, `{"bus":"ok","status":"starting","storage":"unavailable"}`)
+	want("/readyz", 503, `{"bus":"ok","memory":"ok","status":"starting","storage":"unavailable"}`)
 	want("/healthz", 200, `{"status":"ok"}`)
 	r.g.Ready()
-	want("/readyz", 200, `{"bus":"ok","status":"ready","storage":"unavailable"}`)
+	want("/readyz", 200, `{"bus":"ok","memory":"ok","status":"ready","storage":"unavailable"}`)
 	if err := r.g.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.g.Ready() // does not come back
-	want("/readyz", 503, `{"bus":"ok","status":"draining","storage":"unavailable"}`)
+	want("/readyz", 503, `{"bus":"ok","memory":"ok","status":"draining","storage":"unavailable"}`)
 	want("/healthz", 200, `{"status":"ok"}`)
 	status, header, body := r.call("GET", "/v1/ws", "")
 	if status != 503 || header.Get("Retry-After") == "" || !strings.Contains(body, "overloaded") {

@@ -46,6 +46,14 @@ type Health interface {
 	Bus(ctx context.Context) error
 }
 
+// Memory tells how the process stands with its memory. gateway/memory has one.
+type Memory interface {
+	// Over says that the process is over its budget: nobody new is let in.
+	Over() bool
+	// Grown is by how many bytes heap and stacks have grown since the start.
+	Grown() int64
+}
+
 // Options is everything that a Gateway needs. What is not said to be optional
 // is required.
 type Options struct {
@@ -64,6 +72,7 @@ type Options struct {
 	Socket socket.Options // Metrics, Log, MaxFrame and OriginPatterns are filled in
 
 	Limits Limits // zero fields take their default
+	Memory Memory // optional: without it memory has no bound
 
 	Demo     http.Handler                                             // optional: the demo page, served at /
 	DevToken func(user string) (token string, err error)              // optional: dev mode's POST /dev/token
@@ -80,6 +89,7 @@ type Limits struct {
 	OutboxBytes    int           // of queued events per socket; default 256 KiB
 	Reads          int           // storage reads at a time; default 32
 	ReadsWaiting   int           // storage reads that may wait for one of those; default 1,024
+	Handshakes     float64       // per second; default 1,500 for each core
 	Request        time.Duration // after which a request is refused; default 10 s
 }
 
@@ -105,7 +115,7 @@ func (o *Options) validate() error {
 	case o.Shards == nil, o.Reads == nil, o.Health == nil, o.Verifier == nil, o.Metrics == nil, o.Log == nil:
 		return errors.New("gateway: Shards, Reads, Health, Verifier, Metrics and Log are required")
 	case o.Limits.Rate < 0, o.Limits.Burst < 0, o.Limits.SocketsPerUser < 0, o.Limits.OutboxBytes < 0,
-		o.Limits.Reads < 0, o.Limits.ReadsWaiting < 0, o.Limits.Request < 0:
+		o.Limits.Reads < 0, o.Limits.ReadsWaiting < 0, o.Limits.Handshakes < 0, o.Limits.Request < 0:
 		return errors.New("gateway: limits must not be negative")
 	}
 	return nil

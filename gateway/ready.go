@@ -36,8 +36,9 @@ func serveHealthz(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, []byte(`{"status":"ok"}`))
 }
 
-// serveReadyz says whether new clients should come here. Storage and bus are
-// told and do not decide: with either away sockets stay and are worth having.
+// serveReadyz says whether new clients should come here. Storage, bus and memory
+// are told and do not decide: with either away sockets stay and are worth having,
+// and a node that is full for the moment refuses new ones by itself.
 func (g *Gateway) serveReadyz(w http.ResponseWriter, r *http.Request) {
 	now := phase(g.phase.Load())
 	status := http.StatusOK
@@ -50,6 +51,7 @@ func (g *Gateway) serveReadyz(w http.ResponseWriter, r *http.Request) {
 		"status":  now.String(),
 		"storage": g.stateOf("storage", g.health.Storage(ctx)),
 		"bus":     g.stateOf("bus", g.health.Bus(ctx)),
+		"memory":  g.memoryState(),
 	})
 	writeJSON(w, status, body)
 }

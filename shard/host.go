@@ -46,6 +46,7 @@ type Options struct {
 	Tick       time.Duration    // how often shards look after what is idle; 1 s
 	Residency  time.Duration    // how long a view stays after its last session; 10 min
 	ViewBudget int64            // bytes of all views beyond which idle ones go early; 0: none
+	OverBudget func() bool      // whether the process holds too much, so that they go as well; nil: never
 	Ring       int              // events that the ring keeps, a power of two; 65,536
 	AuditEvery time.Duration    // how often somebody's counters are recounted; 500 ms, negative: never
 	Retention  time.Duration    // how long logs and keys are kept; 24 h
@@ -208,6 +209,9 @@ func (h *Host) deliverLoad(s feedengine.ShardID, l *Loaded) { h.actors[s].post(a
 func (h *Host) millis() int64 { return h.opts.Now().Sub(feedengine.IDEpoch).Milliseconds() }
 
 func (h *Host) overBudget() bool {
+	if h.opts.OverBudget != nil && h.opts.OverBudget() {
+		return true
+	}
 	return h.opts.ViewBudget > 0 && h.sum(func(a *actor) int64 { return a.bytes.Load() }) > h.opts.ViewBudget
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -311,6 +312,34 @@ func TestHostResumesAcrossAViewThatStayed(t *testing.T) {
 		time.Sleep(11 * time.Minute)
 		if s := h.host.State(); sumOf(s, func(s ShardState) int64 { return s.Residents }) != 0 {
 			t.Error("a view stayed longer than its residency")
+		}
+	})
+}
+
+// TestHostEvictsOverBudget: with the process over its budget, idle views leave
+// long before their time, and those with sessions stay.
+func TestHostEvictsOverBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var over atomic.Bool
+		h := newHarness(t, 4, func(o *Options) { o.OverBudget = over.Load })
+		defer h.host.Stop(context.Background())
+		residents := func() int64 {
+			return sumOf(h.host.State(), func(s ShardState) int64 { return s.Residents })
+		}
+		h.attach("here", 1, nil)
+		for i := range 20 {
+			user, session := fmt.Sprint("gone", i), feedengine.SessionID(10+i)
+			h.attach(user, session, nil)
+			h.must(user, feedengine.Detach{Session: session})
+		}
+		time.Sleep(30 * time.Second)
+		if n := residents(); n != 21 {
+			t.Fatalf("%d of 21 views are there", n)
+		}
+		over.Store(true)
+		time.Sleep(30 * time.Second)
+		if n := residents(); n != 1 {
+			t.Errorf("%d views are there, want the one with a session", n)
 		}
 	})
 }

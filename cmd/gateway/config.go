@@ -45,8 +45,11 @@ type Config struct {
 	UserBurst      int     `group:"Limits" setting:"FEEDGATE_USER_BURST" default:"200" help:"Requests that a user may make at once."`
 	SocketsPerUser int     `group:"Limits" setting:"FEEDGATE_SOCKETS_PER_USER" default:"32" help:"Sockets that a user may hold."`
 
+	HandshakeRate float64  `group:"Limits" setting:"FEEDGATE_HANDSHAKE_RATE" default:"0" help:"WebSocket handshakes per second that are admitted; beyond, clients are told to come back later. 0: 1500 for each core."`
+	MemoryBudget  byteSize `group:"Limits" setting:"FEEDGATE_MEMORY_BUDGET" default:"0" placeholder:"SIZE" help:"Bytes that the process may hold, as 1500MiB; close to it, new connections are refused and idle views leave. 0: no bound."`
+
 	Residency   time.Duration `group:"Tuning" setting:"FEEDGATE_RESIDENCY" default:"10m" help:"How long a user's view stays in memory after the last session."`
-	ViewBudget  int64         `group:"Tuning" setting:"FEEDGATE_VIEW_BUDGET" default:"0" help:"Bytes of all views beyond which idle ones leave early. 0: no bound."`
+	ViewBudget  byteSize      `group:"Tuning" setting:"FEEDGATE_VIEW_BUDGET" default:"0" placeholder:"SIZE" help:"Bytes of all views beyond which idle ones leave early. 0: no bound."`
 	RingEvents  int           `group:"Tuning" setting:"FEEDGATE_RING_EVENTS" default:"65536" help:"Recent events kept in memory, a power of two."`
 	Poller      string        `group:"Tuning" setting:"FEEDGATE_POLLER" default:"auto" enum:"auto,epoll,goroutine" help:"How sockets are read: auto, epoll, goroutine."`
 	StopTimeout time.Duration `group:"Tuning" setting:"FEEDGATE_STOP_TIMEOUT" default:"25s" help:"Bound of a graceful stop."`
@@ -168,6 +171,8 @@ func (c *Config) validateLimits() error {
 		{"FEEDGATE_USER_RATE", c.UserRate > 0 && c.UserRate <= 1e6, "above 0, at most 1000000"},
 		{"FEEDGATE_USER_BURST", c.UserBurst >= 1, "at least 1"},
 		{"FEEDGATE_SOCKETS_PER_USER", c.SocketsPerUser >= 1, "at least 1"},
+		{"FEEDGATE_HANDSHAKE_RATE", c.HandshakeRate == 0 || c.HandshakeRate >= 1 && c.HandshakeRate <= 1e6, "1 to 1000000, or 0"},
+		{"FEEDGATE_MEMORY_BUDGET", c.MemoryBudget == 0 || c.MemoryBudget >= leastBudget, "at least 16MiB, or 0"},
 		{"FEEDGATE_RESIDENCY", c.Residency >= time.Second, "at least 1s"},
 		{"FEEDGATE_VIEW_BUDGET", c.ViewBudget >= 0, "0 or more"},
 		{"FEEDGATE_RING_EVENTS", c.RingEvents >= 1<<10 && c.RingEvents <= 1<<24 && c.RingEvents&(c.RingEvents-1) == 0, "a power of two from 1024 to 16777216"},
@@ -180,6 +185,9 @@ func (c *Config) validateLimits() error {
 	}
 	return errors.Join(errs...)
 }
+
+// leastBudget is about what an idle node needs.
+const leastBudget = 16 << 20
 
 // isLoopback reports whether only this machine can reach the address. A name
 // other than localhost is not looked up: it is taken for reachable.

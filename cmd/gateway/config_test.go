@@ -100,6 +100,8 @@ func TestEverySettingIsFlagAndVariable(t *testing.T) {
 		{"user-rate", "FEEDGATE_USER_RATE", "7.5"},
 		{"user-burst", "FEEDGATE_USER_BURST", "9"},
 		{"sockets-per-user", "FEEDGATE_SOCKETS_PER_USER", "3"},
+		{"handshake-rate", "FEEDGATE_HANDSHAKE_RATE", "300"},
+		{"memory-budget", "FEEDGATE_MEMORY_BUDGET", "1500MiB"},
 		{"residency", "FEEDGATE_RESIDENCY", "1m"},
 		{"view-budget", "FEEDGATE_VIEW_BUDGET", "1000000000"},
 		{"ring-events", "FEEDGATE_RING_EVENTS", "1024"},
@@ -122,7 +124,7 @@ func TestEverySettingIsFlagAndVariable(t *testing.T) {
 		})
 	}
 	// Whoever adds a setting adds it above.
-	const tested = 28
+	const tested = 30
 	if n := reflect.TypeFor[Config]().NumField(); n != tested {
 		t.Errorf("%d settings, %d are tested", n, tested)
 	}
@@ -195,6 +197,9 @@ func TestValidate(t *testing.T) {
 		"no rate":           {good.with(env{"FEEDGATE_USER_RATE": "NaN"}), "FEEDGATE_USER_RATE"},
 		"burst":             {good.with(env{"FEEDGATE_USER_BURST": "0"}), "FEEDGATE_USER_BURST"},
 		"sockets":           {good.with(env{"FEEDGATE_SOCKETS_PER_USER": "-1"}), "FEEDGATE_SOCKETS_PER_USER"},
+		"handshakes":        {good.with(env{"FEEDGATE_HANDSHAKE_RATE": "0.5"}), "FEEDGATE_HANDSHAKE_RATE"},
+		"no handshakes":     {good.with(env{"FEEDGATE_HANDSHAKE_RATE": "NaN"}), "FEEDGATE_HANDSHAKE_RATE"},
+		"memory":            {good.with(env{"FEEDGATE_MEMORY_BUDGET": "15MiB"}), "FEEDGATE_MEMORY_BUDGET"},
 		"residency":         {good.with(env{"FEEDGATE_RESIDENCY": "0s"}), "FEEDGATE_RESIDENCY"},
 		"budget":            {good.with(env{"FEEDGATE_VIEW_BUDGET": "-1"}), "FEEDGATE_VIEW_BUDGET"},
 		"ring":              {good.with(env{"FEEDGATE_RING_EVENTS": "65535"}), "FEEDGATE_RING_EVENTS"},
@@ -227,6 +232,7 @@ func TestUsageErrors(t *testing.T) {
 		"unknown command":   {good, []string{"destroy"}, "destroy"},
 		"no number":         {good.with(env{"FEEDGATE_SHARDS": "many"}), nil, "shards"},
 		"no duration":       {good.with(env{"FEEDGATE_RESIDENCY": "10"}), nil, "residency"},
+		"no size":           {good.with(env{"FEEDGATE_MEMORY_BUDGET": "much"}), nil, "1500MiB, 2GB"},
 		"no poller":         {good.with(env{"FEEDGATE_POLLER": "kqueue"}), nil, "poller"},
 		"no log format":     {good.with(env{"FEEDGATE_LOG_FORMAT": "xml"}), nil, "LOG_FORMAT"},
 		"no log level":      {good.with(env{"FEEDGATE_LOG_LEVEL": "loud"}), nil, "log-level"},

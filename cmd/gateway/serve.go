@@ -13,6 +13,7 @@ import (
 	"github.com/feedgate/feedgate/gateway"
 	"github.com/feedgate/feedgate/gateway/auth"
 	"github.com/feedgate/feedgate/gateway/demo"
+	"github.com/feedgate/feedgate/gateway/memory"
 	"github.com/feedgate/feedgate/gateway/socket"
 	"github.com/feedgate/feedgate/shard"
 	"github.com/feedgate/feedgate/storage"
@@ -35,7 +36,7 @@ func serve(ctx context.Context, cfg *Config, p process) error {
 	go func() { failed <- l.serveAdmin(&admin) }()
 	go func() { failed <- l.servePublic(&public) }() // both end with l.close, above
 
-	n, err := build(ctx, cfg, log)
+	n, err := build(ctx, cfg, p.Getenv, log)
 	if ctx.Err() != nil && err != nil {
 		log.Info("asked to stop while starting")
 		return nil
@@ -62,17 +63,19 @@ func serve(ctx context.Context, cfg *Config, p process) error {
 // parts are a running node's, in the order in which they depend on each other.
 type parts struct {
 	cfg      *Config
+	getenv   func(string) string
 	log      *slog.Logger
 	verifier *auth.Verifier
 	forget   context.CancelFunc // ends the verifier's refreshing
+	memory   *memory.Watch
 	store    storage.Store
 	host     *shard.Host
 	gateway  *gateway.Gateway
 }
 
 // build makes the parts. When one fails, those before it are taken down again.
-func build(ctx context.Context, cfg *Config, log *slog.Logger) (*parts, error) {
-	n := &parts{cfg: cfg, log: log}
+func build(ctx context.Context, cfg *Config, getenv func(string) string, log *slog.Logger) (*parts, error) {
+	n := &parts{cfg: cfg, getenv: getenv, log: log}
 	if err := n.make(ctx); err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
 		defer cancel()
@@ -83,6 +86,8 @@ func build(ctx context.Context, cfg *Config, log *slog.Logger) (*parts, error) {
 
 func (n *parts) make(ctx context.Context) error {
 	set := metrics.NewSet()
+	limitMemory(n.cfg.MemoryBudget, n.getenv, n.log)
+	n.memory = memory.NewWatch(memory.Options{Budget: uint64(n.cfg.MemoryBudget), Metrics: set, Log: n.log})
 	signer, err := n.authenticate(set)
 	if err != nil {
 		return err
@@ -102,6 +107,7 @@ func (n *parts) make(ctx context.Context) error {
 		return err
 	}
 	out.Gateway = n.gateway
+	n.memory.Baseline()
 	return nil
 }
 
@@ -127,7 +133,7 @@ func (n *parts) authenticate(set *metrics.Set) (*auth.Signer, error) {
 func (n *parts) hostOptions(set *metrics.Set, out *outlet) shard.Options {
 	return shard.Options{
 		Node: n.cfg.NodeID, Store: n.store, Outlet: out, Metrics: set, Log: n.log,
-		Residency: n.cfg.Residency, ViewBudget: n.cfg.ViewBudget,
+		Residency: n.cfg.Residency, ViewBudget: int64(n.cfg.ViewBudget), OverBudget: n.memory.Over,
 		Ring: n.cfg.RingEvents, Retention: n.cfg.LogRetention,
 	}
 }
@@ -139,7 +145,9 @@ func (n *parts) gatewayOptions(set *metrics.Set, signer *auth.Signer) gateway.Op
 		Socket: socket.Options{Poller: n.cfg.poller()},
 		Limits: gateway.Limits{
 			Rate: n.cfg.UserRate, Burst: n.cfg.UserBurst, SocketsPerUser: n.cfg.SocketsPerUser,
+			Handshakes: n.cfg.HandshakeRate,
 		},
+		Memory:  n.memory,
 		Cluster: func(context.Context) any { return n.host.State() },
 		Check:   func(context.Context) error { return n.host.Check() },
 	}

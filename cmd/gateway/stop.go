@@ -53,5 +53,8 @@ func (n *parts) takeDown(ctx context.Context) error {
 	if n.verifier != nil {
 		n.verifier.Close()
 	}
+	if n.memory != nil {
+		n.memory.Stop()
+	}
 	return errors.Join(errs...)
 }

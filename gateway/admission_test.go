@@ -1,0 +1,250 @@
+package gateway
+
+import (
+	"container/heap"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/gateway/wire"
+)
+
+// twoCores is the default rate on two cores.
+const twoCores = 2 * handshakesPerCore
+
+// bareAdmission is one that knows of no attaches and no budget.
+func bareAdmission(perSec float64) *admission {
+	return newAdmission(perSec, metrics.NewSet(), func() int64 { return 0 }, func() bool { return false })
+}
+
+func TestAdmissionRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := bareAdmission(200)
+		count := func(n int) (in int) {
+			for range n {
+				if a.upgrade(time.Now()) == admitted {
+					in++
+				}
+			}
+			return in
+		}
+		if in := count(1000); in != 200 {
+			t.Errorf("%d of 1000 at once were admitted, want a second's 200", in)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if in := count(1000); in != 20 {
+			t.Errorf("%d after a tenth of a second, want 20", in)
+		}
+	})
+}
+
+// TestAdmissionLetsRampPass: 100,000 connections at 2,500 per second, opened in
+// lumps as a busy client does, are not refused on two cores.
+func TestAdmissionLetsRampPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := bareAdmission(twoCores)
+		for range 100_000 / 1250 {
+			for range 1250 {
+				if why := a.upgrade(time.Now()); why != admitted {
+					t.Fatalf("refused: %v", refusalNames[why])
+				}
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+	})
+}
+
+// returning are the moments at which clients come back, the next one first.
+type returning []time.Time
+
+func (q returning) Len() int           { return len(q) }
+func (q returning) Less(i, j int) bool { return q[i].Before(q[j]) }
+func (q returning) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *returning) Push(x any)        { *q = append(*q, x.(time.Time)) }
+func (q *returning) Pop() any {
+	last := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return last
+}
+
+// TestRefusedComeBackSpread: 100,000 clients that lost their node at once and do
+// as they are told are all in soon, and few are refused twice.
+func TestRefusedComeBackSpread(t *testing.T) {
+	const clients = 100_000
+	a := bareAdmission(twoCores)
+	random := rand.New(rand.NewPCG(1, 2))
+	begin := time.Now()
+	q := make(returning, clients)
+	for i := range q {
+		q[i] = begin.Add(time.Duration(i) * time.Microsecond)
+	}
+	refusals, perSecond := 0, map[time.Duration]int{}
+	var now time.Time
+	for len(q) > 0 {
+		now = heap.Pop(&q).(time.Time)
+		perSecond[now.Sub(begin).Truncate(time.Second)]++
+		why := a.upgrade(now)
+		if why == admitted {
+			continue
+		}
+		refusals++
+		retry, spread := a.refuse(atUpgrade, why, now)
+		heap.Push(&q, now.Add(retry+time.Duration(random.Int64N(int64(spread)))))
+	}
+	least := float64(clients) / twoCores
+	if took := now.Sub(begin).Seconds(); took > 3*least {
+		t.Errorf("the last was in after %.0f s; at the rate it takes %.0f", took, least)
+	}
+	if refusals > clients*5/4 {
+		t.Errorf("%d refusals of %d clients", refusals, clients)
+	}
+	for at, n := range perSecond {
+		if at > 0 && n > 2*twoCores {
+			t.Errorf("%d came at once after %v", n, at)
+		}
+	}
+	if _, spread := a.refuse(atUpgrade, overRate, now.Add(time.Hour)); spread != admitSpread {
+		t.Errorf("a storm is remembered after an hour: spread %v", spread)
+	}
+}
+
+// dialRefused has an upgrade refused, and returns when the client is to return.
+func (r *rig) dialRefused() time.Duration {
+	r.t.Helper()
+	status, header, body := r.call("GET", "/v1/ws", "",
+		"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
+		"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol", wire.JSONv1)
+	after, err := strconv.Atoi(header.Get("Retry-After"))
+	if status != 503 || err != nil || after < 1 {
+		r.t.Fatalf("%d %v %s", status, header, body)
+	}
+	f, err := wire.DecodeServer([]byte(body))
+	if err != nil || f.Err == nil || f.Err.Code != "overloaded" || !f.Err.Retryable || f.Err.Retry < time.Second {
+		r.t.Fatalf("%v: %s", err, body)
+	}
+	return time.Duration(after) * time.Second
+}
+
+// TestUpgradeBeyondRate is refused before it costs a session, each with a time of
+// its own to come back.
+func TestUpgradeBeyondRate(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.Limits.Handshakes = 1 })
+	c := r.connect("bob")
+	serial := r.g.sessions.serial
+	times := map[time.Duration]bool{}
+	for range 40 { // of which one or two may be let through by the passing of time
+		r.g.admission.limiter.SetLimit(0)
+		times[r.dialRefused()] = true
+	}
+	if len(times) < 3 {
+		t.Errorf("all are to come back at the same time: %v", times)
+	}
+	if r.g.sessions.serial != serial {
+		t.Error("a session was made")
+	}
+	if n := r.counter(`feedgate_admission_refused_total{at="upgrade",reason="rate"}`); n != "40" {
+		t.Errorf("%s were counted", n)
+	}
+	if n := r.counter(`feedgate_handshakes_total{outcome="overloaded",subprotocol=""}`); n != "40" {
+		t.Errorf("%s handshakes were counted", n)
+	}
+	c.send(`{"id":2,"op":"ping"}`)
+	c.want(`{"re":2,"ok":{}}`)
+}
+
+// TestAttachesAreBounded: with too many under way no more are begun, neither by
+// new sockets nor on those that are open.
+func TestAttachesAreBounded(t *testing.T) {
+	r := newRig(t)
+	r.g.admission.attaches = 2
+	gate := make(chan struct{})
+	r.shards.set(func(q feedengine.Request) feedengine.Result {
+		<-gate
+		return plain(q)
+	}, nil)
+	one, two, late := r.dial(), r.dial(), r.dial()
+	one.send(`{"id":1,"op":"connect","token":"ok:ann"}`)
+	two.send(`{"id":1,"op":"connect","token":"ok:bob"}`)
+	waitFor(t, "two attaches", func() bool { return r.counter(`feedgate_connections{state="connecting"}`) == "2" })
+	late.send(`{"id":1,"op":"connect","token":"ok:cem"}`)
+	if f := late.recv(); f.Err == nil || f.Err.Code != "overloaded" || f.Err.Retry != admitRetry {
+		t.Fatalf("got %+v", f)
+	}
+	if bye := late.wantClose(wire.CloseOverloaded); bye.Retry != admitRetry || bye.Spread < admitSpread {
+		t.Errorf("bye %+v", bye)
+	}
+	r.dialRefused()
+	for at, want := range map[string]string{"upgrade": "1", "connect": "1"} {
+		if n := r.counter(`feedgate_admission_refused_total{at="` + at + `",reason="attaches"}`); n != want {
+			t.Errorf("%s were counted at the %s", n, at)
+		}
+	}
+	close(gate)
+	for _, c := range []*client{one, two} {
+		if f := c.recv(); f.OK == nil {
+			t.Fatalf("got %+v", f)
+		}
+	}
+	r.connect("cem")
+}
+
+// fakeMemory is a process that is full when told to be.
+type fakeMemory struct {
+	over  atomic.Bool
+	grown int64
+}
+
+func (m *fakeMemory) Over() bool   { return m.over.Load() }
+func (m *fakeMemory) Grown() int64 { return m.grown }
+
+func TestOverMemoryBudget(t *testing.T) {
+	m := &fakeMemory{grown: 12_000}
+	r := newRig(t, func(o *Options) { o.Memory = m })
+	if n := r.counter("feedgate_connection_bytes"); n != "0" {
+		t.Errorf("no connection costs %s bytes", n)
+	}
+	here, late := r.connect("ann"), r.dial()
+	if n := r.counter("feedgate_connection_bytes"); n != "6000" {
+		t.Errorf("two connections that take 12,000 bytes: %s each", n)
+	}
+	m.over.Store(true)
+	if wait := r.dialRefused(); wait < memoryRetry {
+		t.Errorf("to come back after %v", wait)
+	}
+	w := httptest.NewRecorder()
+	if r.g.serveSocket(w, httptest.NewRequest(http.MethodGet, "/v1/ws", nil)); w.Header().Get("Connection") != "close" {
+		t.Errorf("the connection stays: %v", w.Header())
+	}
+	late.send(`{"id":1,"op":"connect","token":"ok:bob"}`)
+	late.recv()
+	if bye := late.wantClose(wire.CloseOverloaded); bye.Retry != memoryRetry || bye.Spread < memorySpread {
+		t.Errorf("bye %+v", bye)
+	}
+	if status, _, body := r.call("GET", "/readyz", ""); status != 200 || body != `{"bus":"ok","memory":"over_budget","status":"ready","storage":"ok"}` {
+		t.Errorf("%d %s", status, body)
+	}
+	here.send(`{"id":2,"op":"ping"}`)
+	here.want(`{"re":2,"ok":{}}`)
+	m.over.Store(false)
+	r.connect("bob")
+}
+
+// BenchmarkRefusal is what a refused upgrade costs the gateway itself, beside
+// net/http's part.
+func BenchmarkRefusal(b *testing.B) {
+	m := &fakeMemory{}
+	m.over.Store(true)
+	r := newRig(b, func(o *Options) { o.Memory = m })
+	req := httptest.NewRequest(http.MethodGet, "/v1/ws", nil)
+	for b.Loop() {
+		r.g.serveSocket(httptest.NewRecorder(), req)
+	}
+}
