@@ -106,10 +106,21 @@ func (e *Engine) fanOut(ev *Event, take func(*Engine, *Event, slot, author)) {
 			take(e, ev, s, a)
 		}
 	}
-	if s, ok := e.users[ev.Actor]; ok {
+	if s, ok := e.own(ev); ok {
 		take(e, ev, s, nobody)
 	}
 	e.flush(ev)
+}
+
+// own finds the view of the user whose doing the event is, if that is resident
+// here. All that users do so far goes to the logs of their own shards, so the
+// others need not look: each shard sees each event.
+func (e *Engine) own(ev *Event) (slot, bool) {
+	if ev.Shard != e.opts.Shard {
+		return 0, false
+	}
+	s, ok := e.users[ev.Actor]
+	return s, ok
 }
 
 // nobody stands for the author in the author's own view, where nothing counts.

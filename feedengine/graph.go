@@ -6,7 +6,7 @@ import "slices"
 // follow is a small load: what the new authors posted above the follow's id and
 // was stepped already is taken in first.
 func (e *Engine) follow(in LogInput) {
-	s, ok := e.users[in.Event.Actor]
+	s, ok := e.own(in.Event)
 	if !ok || e.at(s).phase != phaseLive {
 		return
 	}
@@ -67,7 +67,7 @@ func (e *Engine) age() {
 
 // unfollow removes edges and takes what they hide out of stream and counters.
 func (e *Engine) unfollow(ev *Event) {
-	s, ok := e.users[ev.Actor]
+	s, ok := e.own(ev)
 	if !ok || e.at(s).phase != phaseLive {
 		return
 	}

@@ -216,7 +216,7 @@ func (e *Engine) replayMissed(ev *Event) {
 			e.takeMissed(ev, s, a)
 		}
 	}
-	if s, ok := e.users[ev.Actor]; ok {
+	if s, ok := e.own(ev); ok {
 		e.takeMissed(ev, s, nobody)
 	}
 }
