@@ -11,15 +11,20 @@ CREATE TABLE settings (
 INSERT INTO settings (name, value) VALUES ('trimmed', 0);
 
 -- One row for each shard. epoch counts its claims; epoch_first is the seq with
--- which the latest claim begins; seq and id are of the last event of its log,
--- 0 when there is none.
+-- which the latest claim begins.
 CREATE TABLE shards (
     shard       INTEGER NOT NULL PRIMARY KEY,
     owner       TEXT    NOT NULL DEFAULT '',
     epoch       INTEGER NOT NULL DEFAULT 0,
-    epoch_first INTEGER NOT NULL DEFAULT 1,
-    seq         INTEGER NOT NULL DEFAULT 0,
-    id          INTEGER NOT NULL DEFAULT 0
+    epoch_first INTEGER NOT NULL DEFAULT 1
+) STRICT;
+
+-- Where the logs end: of 64 shards a row, the seq and id of each one's last event,
+-- 0 when there is none, as big-endian 64-bit numbers one behind the other. A row
+-- of its own for each shard costs an append as much as the post itself.
+CREATE TABLE tails (
+    block INTEGER NOT NULL PRIMARY KEY,
+    tails BLOB    NOT NULL
 ) STRICT;
 
 -- Posts, each the durable event of its making too: the seq and epoch that it has
@@ -31,7 +36,7 @@ CREATE TABLE shards (
 -- written: a commit fills the table's last pages and touches no others. A log in
 -- the order of shard and seq would have a commit for 256 shards write 256 pages,
 -- and that would cost more than everything else in it. So the way through one
--- shard's log is prev, backwards from shards.id or a waypoint.
+-- shard's log is prev, backwards from tails or a waypoint.
 CREATE TABLE posts (
     id       INTEGER NOT NULL PRIMARY KEY,
     author   TEXT    NOT NULL,
@@ -110,5 +115,6 @@ DROP TABLE follows;
 DROP TABLE waypoints;
 DROP TABLE log;
 DROP TABLE posts;
+DROP TABLE tails;
 DROP TABLE shards;
 DROP TABLE settings;

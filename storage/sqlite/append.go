@@ -16,16 +16,6 @@ const keyAge = 24 * time.Hour
 // waypointEvery is the distance, in seqs, of a log's waypoints.
 const waypointEvery = 256 // trimPostWaypoints and trimLogWaypoints know it too
 
-// tail is what an append knows of one shard's log: its end, with what the append
-// has added.
-type tail struct {
-	epoch   uint64
-	seq     uint64
-	id      feedengine.ID
-	fenced  bool // one of the append's fences
-	written bool // the append has added to it
-}
-
 // youngKeys is the id from which on a key is younger than keyAge.
 func youngKeys() feedengine.ID { return feedengine.TickAt(time.Now().Add(-keyAge)).ID(0) }
 
@@ -33,9 +23,11 @@ func youngKeys() feedengine.ID { return feedengine.TickAt(time.Now().Add(-keyAge
 func (s *Store) Append(ctx context.Context, fences []feedengine.Fence, writes []feedengine.Write) error {
 	defer s.ops.append.done(time.Now(), 1)
 	return s.write(ctx, "append", func(ctx context.Context, c *conn) error {
-		clear(s.tails)
-		if err := s.fence(ctx, c, fences); err != nil {
-			return err
+		for _, f := range fences {
+			if int(f.Shard) >= s.shards || s.heads.of[f.Shard].Epoch != f.Epoch {
+				return fmt.Errorf("%w: shard %d, epoch %d", feedengine.ErrFenced, f.Shard, f.Epoch)
+			}
+			s.heads.fenced[f.Shard] = true
 		}
 		older := youngKeys()
 		for i := range writes {
@@ -43,42 +35,13 @@ func (s *Store) Append(ctx context.Context, fences []feedengine.Fence, writes []
 				return fmt.Errorf("write %d: %w", i, err)
 			}
 		}
-		for shard, tail := range s.tails {
-			if tail.written {
-				if _, err := c.exec(ctx, setHead, int64(tail.seq), int64(tail.id), int64(shard)); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
+		return s.heads.save(ctx, c)
 	})
-}
-
-// fence reads the tails of the fenced shards and compares their epochs.
-func (s *Store) fence(ctx context.Context, c *conn, fences []feedengine.Fence) error {
-	shards := make([]feedengine.ShardID, len(fences))
-	for i, f := range fences {
-		shards[i] = f.Shard
-	}
-	if err := c.each(ctx, fence, func(row []value) error {
-		s.tails[row[0].(int64)] = tail{
-			epoch: uint64(row[1].(int64)), seq: uint64(row[2].(int64)), id: feedengine.ID(row[3].(int64)), fenced: true,
-		}
-		return nil
-	}, array(shards)); err != nil {
-		return err
-	}
-	for _, f := range fences {
-		if int(f.Shard) >= s.shards || s.tails[f.Shard].epoch != f.Epoch {
-			return fmt.Errorf("%w: shard %d, epoch %d", feedengine.ErrFenced, f.Shard, f.Epoch)
-		}
-	}
-	return nil
 }
 
 // put writes one element of a commit.
 func (s *Store) put(ctx context.Context, c *conn, w *feedengine.Write, older feedengine.ID) error {
-	if int(w.Shard) >= s.shards || !s.tails[w.Shard].fenced {
+	if int(w.Shard) >= s.shards || !s.heads.fenced[w.Shard] {
 		return refused("shard %d is not fenced", w.Shard)
 	}
 	if m := w.Mark; m != nil {
@@ -104,11 +67,11 @@ func (s *Store) putEvent(ctx context.Context, c *conn, e *feedengine.Event) (err
 	if err := valid(e); err != nil {
 		return err
 	}
-	t := &s.tails[e.Shard]
-	if e.Seq <= t.seq || e.Epoch != t.epoch {
-		return refused("event %d of epoch %d of shard %d, whose log stands at %d of epoch %d", e.Seq, e.Epoch, e.Shard, t.seq, t.epoch)
+	head := &s.heads.of[e.Shard]
+	if e.Seq <= head.Seq || e.Epoch != head.Epoch {
+		return refused("event %d of epoch %d of shard %d, whose log stands at %d of epoch %d", e.Seq, e.Epoch, e.Shard, head.Seq, head.Epoch)
 	}
-	id, prev, seq, epoch := int64(e.ID), int64(t.id), int64(e.Seq), int64(e.Epoch)
+	id, prev, seq, epoch := int64(e.ID), int64(head.ID), int64(e.Seq), int64(e.Epoch)
 	if p := e.Post; e.Kind == feedengine.KindPost {
 		_, err = c.exec(ctx, insertPost, id, p.Author, p.Kind, p.Text, int64(p.Likes), int64(p.Comments), prev, seq, epoch)
 	} else {
@@ -123,7 +86,8 @@ func (s *Store) putEvent(ctx context.Context, c *conn, e *feedengine.Event) (err
 	if err != nil {
 		return err
 	}
-	t.seq, t.id, t.written = e.Seq, e.ID, true
+	head.Seq, head.ID = e.Seq, e.ID
+	s.heads.moved[e.Shard/blockShards] = true
 	if e.Seq%waypointEvery == 0 {
 		_, err = c.exec(ctx, insertWaypoint, int64(e.Shard), seq, id)
 	}

@@ -37,7 +37,7 @@ func TestPlansFindScans(t *testing.T) {
 	for text, want := range map[string]string{
 		`SELECT count(*) FROM posts`:                                           "posts",
 		`SELECT p.id FROM posts p WHERE p.text = 'x'`:                          "posts",
-		`SELECT f.author FROM shards s, follows AS f WHERE f.since = s.id`:     "follows",
+		`SELECT f.author FROM shards s, follows AS f WHERE f.since = s.epoch`:  "follows",
 		`SELECT id FROM posts WHERE deleted = 0 ORDER BY author`:               "posts",
 		`DELETE FROM keys WHERE hash = 'x'`:                                    "keys",
 		`SELECT p.id FROM posts p WHERE p.author = 'x' AND p.deleted = 0`:      "",

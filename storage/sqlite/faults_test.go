@@ -62,6 +62,22 @@ func TestLockedByAnother(t *testing.T) {
 	works(t, p)
 }
 
+// TestAnotherWrites raises an epoch behind the store's back.
+func TestAnotherWrites(t *testing.T) {
+	p := newPoster(t, open(t, t.TempDir(), 4))
+	works(t, p)
+	if _, err := database(t, p.store).Exec(`UPDATE shards SET epoch = 50 WHERE shard = 1`); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.post(t, 1); !errors.Is(err, feedengine.ErrFenced) {
+		t.Errorf("append: %v, want ErrFenced", err)
+	}
+	if p.claim(t); p.head.Epoch != 51 {
+		t.Errorf("claimed epoch %d, want 51", p.head.Epoch)
+	}
+	works(t, p)
+}
+
 func TestReadOnly(t *testing.T) {
 	p := newPoster(t, open(t, t.TempDir(), 4))
 	works(t, p)
@@ -118,7 +134,7 @@ func TestGoneBeforeCommit(t *testing.T) {
 	p := newPoster(t, open(t, dir, 4))
 	works(t, p)
 	err := p.store.write(t.Context(), "test", func(ctx context.Context, c *conn) error {
-		if _, err := c.exec(ctx, claim, "[1]", "b"); err != nil {
+		if _, err := c.exec(ctx, claim, "b", int64(9), int64(1), int64(1)); err != nil {
 			return err
 		}
 		return os.Rename(dir, dir+".away")
@@ -243,6 +259,7 @@ func TestDurable(t *testing.T) {
 	for range 2 {
 		for text, want := range map[string]value{
 			`PRAGMA synchronous`: int64(2), `PRAGMA journal_mode`: "wal", `PRAGMA fullfsync`: int64(1), `PRAGMA checkpoint_fullfsync`: int64(1),
+			`PRAGMA wal_autocheckpoint`: int64(16384),
 		} {
 			rows, err := p.store.files.writer.raw.(driver.QueryerContext).QueryContext(t.Context(), text, nil)
 			if err != nil {

@@ -15,24 +15,25 @@ func (s *Store) Claim(ctx context.Context, node string, shards []feedengine.Shar
 	defer s.ops.claim.done(time.Now(), 2)
 	heads := make([]feedengine.Head, len(shards))
 	err := s.write(ctx, "claim", func(ctx context.Context, c *conn) error {
+		if !clean(node) {
+			return refused("text that is not UTF-8 without U+0000")
+		}
+		raised := map[feedengine.ShardID]bool{}
 		for _, shard := range shards {
 			if int(shard) >= s.shards {
 				return refused("no shard %d among %d", shard, s.shards)
 			}
+			if !raised[shard] {
+				raised[shard] = true
+				if err := s.raise(ctx, c, shard, 0, node); err != nil {
+					return err
+				}
+			}
 		}
-		if !clean(node) {
-			return refused("text that is not UTF-8 without U+0000")
+		for i, shard := range shards {
+			heads[i] = s.heads.of[shard]
 		}
-		which := array(shards)
-		if _, err := c.exec(ctx, claim, which, node); err != nil {
-			return err
-		}
-		return c.each(ctx, claimed, func(row []value) error {
-			i, head := row[0].(int64), headOf(row[1:])
-			heads[i] = head
-			s.epochs[shards[i]] = head.Epoch
-			return nil
-		}, which)
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -40,12 +41,14 @@ func (s *Store) Claim(ctx context.Context, node string, shards []feedengine.Shar
 	return heads, nil
 }
 
-// headOf makes a head of epoch, first, seq, id.
-func headOf(row []value) feedengine.Head {
-	return feedengine.Head{
-		Epoch: uint64(row[0].(int64)), First: uint64(row[1].(int64)),
-		Seq: uint64(row[2].(int64)), ID: feedengine.ID(row[3].(int64)),
-	}
+// raise gives a shard an epoch above its own and above another. The owner stays
+// as it was when it is nil.
+func (s *Store) raise(ctx context.Context, c *conn, shard feedengine.ShardID, above uint64, owner value) error {
+	head := &s.heads.of[shard]
+	head.Epoch = max(head.Epoch, above) + 1
+	head.First = head.Seq + 1
+	_, err := c.exec(ctx, claim, owner, int64(head.Epoch), int64(head.First), int64(shard))
+	return err
 }
 
 // Keys looks idempotency keys up: see storage.Log.
@@ -83,14 +86,18 @@ func (s *Store) ReadLog(ctx context.Context, shard feedengine.ShardID, after uin
 	defer func() { s.ops.readLog.done(start, statements) }()
 	var events []*feedengine.Event
 	err := s.read(ctx, "read log", func(c *conn) error {
+		defer func() { statements = c.ran }()
+		last, err := lastOf(ctx, c, shard)
+		if err != nil {
+			return err
+		}
 		for {
 			before := len(events)
 			err := c.each(ctx, readLog, func(row []value) error {
 				e, err := eventOf(shard, row)
 				events = append(events, e)
 				return err
-			}, int64(shard), int64(after), int64(limit-before))
-			statements++
+			}, int64(shard), int64(after), int64(limit-before), last)
 			// A waypoint after trimmed events may have fewer than limit before it:
 			// the rest is asked for until none come.
 			if err != nil || len(events) == limit || len(events) == before {

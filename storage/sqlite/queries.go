@@ -12,14 +12,15 @@ const (
 	setting
 	set
 	makeShards
-	countShards
-	fenceAll
+	makeTails
 
-	fence
+	dataVersion
+	readAllHeads
+	tailsOf
+	setTails
 	insertPost
 	insertLog
 	insertWaypoint
-	setHead
 	insertKey
 	deletePost
 	follow
@@ -27,7 +28,6 @@ const (
 	mergeMark
 
 	claim
-	claimed
 	readLog
 	findKeys
 	trimTo
@@ -39,7 +39,6 @@ const (
 	setTrimmed
 	trimKeys
 
-	heads
 	follows
 	unread
 	pages
@@ -75,23 +74,28 @@ var queries = [...]string{
 	makeShards: `
 WITH RECURSIVE n (shard) AS (SELECT 0 UNION ALL SELECT shard + 1 FROM n WHERE shard + 1 < ?1)
 INSERT INTO shards (shard) SELECT shard FROM n`,
-	// → how many rows shards has
-	countShards: `SELECT count(*) FROM shards`,
-	// ?1 [epoch, …] by shard: raises every shard's epoch above its own and that one
-	fenceAll: `
-UPDATE shards SET epoch = 1 + max(epoch, coalesce(?1 ->> shard, 0)), epoch_first = seq + 1`,
+	// ?1 S
+	makeTails: `
+WITH RECURSIVE n (block) AS (SELECT 0 UNION ALL SELECT block + 1 FROM n WHERE (block + 1) * 64 < ?1)
+INSERT INTO tails (block, tails) SELECT block, zeroblob(16 * min(64, ?1 - block * 64)) FROM n`,
 
-	// ?1 [shard, …] → shard, epoch, seq, id
-	fence: `
-SELECT s.shard, s.epoch, s.seq, s.id
-FROM json_each(?1) f CROSS JOIN shards s ON s.shard = f.value`,
+	// → a number that another connection's commit changes
+	dataVersion: `PRAGMA data_version`,
+	// → of each shard: epoch, first, and with the first of each 64 their tails
+	readAllHeads: `
+SELECT s.epoch, s.epoch_first, t.tails
+FROM shards s LEFT JOIN tails t ON t.block = s.shard / 64 AND s.shard % 64 = 0
+ORDER BY s.shard`,
+	// ?1 block → tails
+	tailsOf: `SELECT tails FROM tails WHERE block = ?1`,
+	// tails, block
+	setTails: `UPDATE tails SET tails = ? WHERE block = ?`,
+
 	insertPost: `
 INSERT INTO posts (id, author, kind, text, likes, comments, prev, seq, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 	insertLog: `
 INSERT INTO log (id, prev, seq, epoch, kind, actor, target, users) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 	insertWaypoint: `INSERT INTO waypoints (shard, seq, id) VALUES (?, ?, ?)`,
-	// seq, id, shard
-	setHead: `UPDATE shards SET seq = ?, id = ? WHERE shard = ?`,
 	// … and from which id on a key may not be replaced: changes no row when it is taken
 	insertKey: `
 INSERT INTO keys (user, op, key, hash, id) VALUES (?, ?, ?, ?, ?)
@@ -111,22 +115,15 @@ DELETE FROM follows WHERE follower = ?1 AND author IN (SELECT value FROM json_ea
 INSERT INTO marks (user, list, upto) VALUES (?, ?, ?)
 ON CONFLICT (user, list) DO UPDATE SET upto = excluded.upto WHERE marks.upto < excluded.upto`,
 
-	// ?1 [shard, …], ?2 owner
-	claim: `
-UPDATE shards SET owner = ?2, epoch = epoch + 1, epoch_first = seq + 1
-WHERE shard IN (SELECT value FROM json_each(?1))`,
-	// ?1 [shard, …] → position in ?1, epoch, first, seq, id
-	claimed: `
-SELECT c.key, s.epoch, s.epoch_first, s.seq, s.id
-FROM json_each(?1) c CROSS JOIN shards s ON s.shard = c.value`,
-	// ?1 shard, ?2 after, ?3 limit → id, seq, epoch, and of a post: author, kind,
+	// owner (NULL: as it was), epoch, first, shard
+	claim: `UPDATE shards SET owner = coalesce(?, owner), epoch = ?, epoch_first = ? WHERE shard = ?`,
+	// ?1 shard, ?2 after, ?3 limit, ?4 id of the last event → id, seq, epoch, and of a post: author, kind,
 	// text; of others: kind, actor, target, users. It walks back from the first
 	// waypoint that has limit events between it and after, else from the head.
 	readLog: `
 WITH RECURSIVE
 start (id) AS MATERIALIZED (SELECT coalesce(
-    (SELECT id FROM waypoints WHERE shard = ?1 AND seq >= ?2 + ?3 ORDER BY seq LIMIT 1),
-    (SELECT id FROM shards WHERE shard = ?1))),
+    (SELECT id FROM waypoints WHERE shard = ?1 AND seq >= ?2 + ?3 ORDER BY seq LIMIT 1), ?4)),
 trimmed (id) AS MATERIALIZED (SELECT value FROM settings WHERE name = 'trimmed'),
 back (id, seq, prev) AS (
     SELECT p.id, p.seq, p.prev FROM start s CROSS JOIN posts p ON p.id = s.id WHERE p.seq > ?2
@@ -150,22 +147,22 @@ SELECT a.key, k.hash, k.id
 FROM json_each(?1) a
 CROSS JOIN keys k ON k.user = a.value ->> 0 AND k.op = a.value ->> 1 AND k.key = a.value ->> 2
 WHERE k.id >= ?2`,
-	// ?1 ids below, ?2 rows → the last id of a piece of about that many events that
+	// ?1 ids below, ?2 rows, ?3 [id, …] of the logs' last events → the last id of a piece of about that many events that
 	// may go, NULL when there are none
 	trimTo: `
 WITH trimmed (id) AS MATERIALIZED (SELECT value FROM settings WHERE name = 'trimmed')
 SELECT max(id) FROM (
     SELECT id FROM (
         SELECT id FROM posts
-        WHERE id > (SELECT id FROM trimmed) AND id < ?1 AND id NOT IN (SELECT id FROM shards) ORDER BY id LIMIT ?2)
+        WHERE id > (SELECT id FROM trimmed) AND id < ?1 AND id NOT IN (SELECT value FROM json_each(?3)) ORDER BY id LIMIT ?2)
     UNION ALL
     SELECT id FROM (
-        SELECT id FROM log WHERE id < ?1 AND id NOT IN (SELECT id FROM shards) ORDER BY id LIMIT ?2)
+        SELECT id FROM log WHERE id < ?1 AND id NOT IN (SELECT value FROM json_each(?3)) ORDER BY id LIMIT ?2)
     ORDER BY id LIMIT ?2)`,
-	// ?1 the last id that goes → how many posts' events that are
+	// ?1 the last id that goes, ?2 [id, …] of the logs' last events → how many posts' events that are
 	trimmedPosts: `
 SELECT count(*) FROM posts
-WHERE id > (SELECT value FROM settings WHERE name = 'trimmed') AND id <= ?1 AND id NOT IN (SELECT id FROM shards)`,
+WHERE id > (SELECT value FROM settings WHERE name = 'trimmed') AND id <= ?1 AND id NOT IN (SELECT value FROM json_each(?2))`,
 	// ?1 the last id that goes
 	trimPostWaypoints: `
 DELETE FROM waypoints WHERE (shard, seq) IN (
@@ -178,16 +175,14 @@ DELETE FROM waypoints WHERE (shard, seq) IN (SELECT id & 1023, seq FROM log WHER
 	trimTexts: `
 UPDATE posts SET text = ''
 WHERE id > (SELECT value FROM settings WHERE name = 'trimmed') AND id <= ?1 AND deleted = 1`,
-	// ?1 the last id that goes
-	trimLog: `DELETE FROM log WHERE id <= ?1 AND id NOT IN (SELECT id FROM shards)`,
+	// ?1 the last id that goes, ?2 [id, …] of the logs' last events
+	trimLog: `DELETE FROM log WHERE id <= ?1 AND id NOT IN (SELECT value FROM json_each(?2))`,
 	// ?1 the last id that is gone
 	setTrimmed: `UPDATE settings SET value = ?1 WHERE name = 'trimmed' AND value < ?1`,
 	// ?1 ids below, ?2 rows
 	trimKeys: `
 DELETE FROM keys WHERE id <= (SELECT max(id) FROM (SELECT id FROM keys WHERE id < ?1 ORDER BY id LIMIT ?2))`,
 
-	// → epoch, first, seq, id
-	heads: `SELECT epoch, epoch_first, seq, id FROM shards ORDER BY shard`,
 	// ?1 [user, …] → position in ?1, author, since
 	follows: `
 SELECT u.key, f.author, f.since

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/feedgate/feedgate/feedengine"
 )
@@ -67,13 +68,24 @@ func (s *Store) reopen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	given := slices.Clone(s.heads.of) // or higher, after a write that failed
+	s.heads.known = false
 	if _, err = setUp(ctx, f.writer, s.shards); err == nil {
 		err = f.writer.transact(ctx, begin, func() error {
-			_, err := f.writer.exec(ctx, fenceAll, array(s.epochs))
-			return err
+			if err := s.heads.begin(ctx, f.writer); err != nil {
+				return err
+			}
+			for shard := range s.heads.of {
+				if err := s.raise(ctx, f.writer, feedengine.ShardID(shard), given[shard].Epoch, nil); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 	}
+	s.heads.known = false
 	if err != nil {
+		s.heads.of = given
 		return errors.Join(err, f.close())
 	}
 	s.files = f

@@ -26,10 +26,7 @@ type Store struct {
 
 	// mu is held by the call that writes; taken after swap.
 	mu    sync.Mutex
-	tails []tail // by shard: what the append under way knows of the logs
-
-	// epochs is the highest epoch given out, by shard; guarded by mu.
-	epochs []uint64
+	heads heads
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -65,8 +62,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if s.shards, err = setUp(ctx, f.writer, cfg.Shards); err != nil {
 		return nil, errors.Join(opening(ctx, err), f.close())
 	}
-	s.tails = make([]tail, s.shards)
-	s.epochs = make([]uint64, s.shards)
+	s.heads = newHeads(s.shards)
 	return s, nil
 }
 
@@ -109,8 +105,12 @@ func setUp(ctx context.Context, c *conn, want int) (have int, err error) {
 		if _, err := c.exec(ctx, set, "shards", int64(have)); err != nil {
 			return err
 		}
-		_, err := c.exec(ctx, makeShards, int64(have))
-		return err
+		for _, q := range []query{makeShards, makeTails} {
+			if _, err := c.exec(ctx, q, int64(have)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err == nil && want != 0 && want != have {
 		err = fmt.Errorf("the database was set up with %d shards, not %d: the number never changes", have, want)

@@ -82,11 +82,17 @@ func (s *Store) write(ctx context.Context, op string, do func(context.Context, *
 		return failed(ctx, op, working, err)
 	}
 	err = c.transact(ctx, begin, func() error {
+		if err := s.heads.begin(ctx, c); err != nil {
+			return err
+		}
 		if err := do(ctx, c); err != nil {
 			return err
 		}
 		return f.check()
 	})
+	if err != nil {
+		s.heads.known = false
+	}
 	if errors.Is(err, errUnclean) {
 		c.close() // what is wrong with it is in err
 		f.writer = nil

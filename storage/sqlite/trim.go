@@ -21,12 +21,17 @@ func (s *Store) Trim(ctx context.Context, before time.Time) (int, error) {
 		if rows, err = c.exec(ctx, trimKeys, old, int64(trimRows)); err != nil {
 			return err
 		}
+		ends := make([]int64, len(s.heads.of))
+		for i, head := range s.heads.of {
+			ends[i] = int64(head.ID)
+		}
+		keep := array(ends)
 		var last, posts value
-		if err := c.each(ctx, trimTo, func(row []value) error { last = row[0]; return nil }, below, int64(trimRows)); err != nil || last == nil {
+		if err := c.each(ctx, trimTo, func(row []value) error { last = row[0]; return nil }, below, int64(trimRows), keep); err != nil || last == nil {
 			return err
 		}
 		// Posts stay: their events are gone when the mark has passed them.
-		if err := c.each(ctx, trimmedPosts, func(row []value) error { posts = row[0]; return nil }, last); err != nil {
+		if err := c.each(ctx, trimmedPosts, func(row []value) error { posts = row[0]; return nil }, last, keep); err != nil {
 			return err
 		}
 		for _, q := range []query{trimPostWaypoints, trimLogWaypoints, trimTexts, setTrimmed} {
@@ -34,7 +39,7 @@ func (s *Store) Trim(ctx context.Context, before time.Time) (int, error) {
 				return err
 			}
 		}
-		n, err := c.exec(ctx, trimLog, last)
+		n, err := c.exec(ctx, trimLog, last, keep)
 		rows += posts.(int64) + n
 		return err
 	})

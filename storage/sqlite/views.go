@@ -16,7 +16,7 @@ import (
 func (s *Store) Load(ctx context.Context, users []feedengine.LoadUser, keep int) (*feedengine.Snapshot, error) {
 	start, statements := time.Now(), 0
 	defer func() { s.ops.load.done(start, statements) }()
-	snap := &feedengine.Snapshot{Heads: make([]feedengine.Head, 0, s.shards), Users: make([]feedengine.LoadedUser, len(users))}
+	snap := &feedengine.Snapshot{Heads: make([]feedengine.Head, s.shards), Users: make([]feedengine.LoadedUser, len(users))}
 	names := make([]string, len(users))
 	var asks []pageAsk
 	for i, u := range users {
@@ -29,10 +29,7 @@ func (s *Store) Load(ctx context.Context, users []feedengine.LoadUser, keep int)
 	}
 	err := s.read(ctx, "load", func(c *conn) error {
 		defer func() { statements = c.ran }()
-		if err := c.each(ctx, heads, func(row []value) error {
-			snap.Heads = append(snap.Heads, headOf(row))
-			return nil
-		}); err != nil || len(users) == 0 {
+		if err := readHeads(ctx, c, snap.Heads); err != nil || len(users) == 0 {
 			return err
 		}
 		which := array(names)
