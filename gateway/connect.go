@@ -174,7 +174,11 @@ func (s *session) connected(id int64, asked feedengine.Attach, res *feedengine.R
 	}
 	s.state, s.stream, s.since = live, res.Stream, time.Now().UnixMilli()
 	s.out.begin(&wire.Frame{Kind: wire.Reply, Re: id, OK: ok}, pageBytes(res.Page), at)
+	early := s.early != nil
 	s.mu.Unlock()
+	if early {
+		s.g.wg.Go(s.takeEarly) // Close waits for it; not here: this is a shard's goroutine
+	}
 	s.g.metrics.moved(connecting, live)
 	op.observe(viaSocket, "", began)
 	s.sock.Wake()

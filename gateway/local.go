@@ -42,12 +42,8 @@ func (s *session) refresh(op *operation, c *call) {
 // sync has the events after n sent again. The shard's answer comes before them.
 func (s *session) sync(op *operation, c *call) {
 	id, n, began := c.req.ID, c.req.N, c.began
-	switch {
-	case c.req.Has&wire.HasN == 0:
+	if c.req.Has&wire.HasN == 0 {
 		s.failed(op, id, badRequest(`"n" must be given`), began)
-		return
-	case s.standing() != live:
-		s.failed(op, id, badRequest("connect has not been answered yet"), began)
 		return
 	}
 	s.ask(feedengine.Sync{Session: s.id, N: n}, op, id, began, func(f *wire.Frame) verdict {
@@ -59,12 +55,8 @@ func (s *session) sync(op *operation, c *call) {
 // setState moves the app to the background or back.
 func (s *session) setState(op *operation, c *call) {
 	id, state, began := c.req.ID, c.req.State, c.began
-	switch {
-	case state != "active" && state != "background":
+	if state != "active" && state != "background" {
 		s.failed(op, id, badRequest(`"state" must be "active" or "background"`), began)
-		return
-	case s.standing() != live:
-		s.failed(op, id, badRequest("connect has not been answered yet"), began)
 		return
 	}
 	s.ask(feedengine.SetState{Session: s.id, Background: state == "background"}, op, id, began, func(f *wire.Frame) verdict {

@@ -66,6 +66,7 @@ type session struct {
 	sent     uint64 // n of the last event given to the socket
 	beatN    uint64 // what the last heartbeat said
 	stream   feedengine.StreamID
+	early    []*wire.Request // sent before connect was answered; not nil while some wait
 	out      outbox
 }
 
@@ -95,7 +96,9 @@ func (s *session) Frame(p []byte) {
 			s.end(wire.ByeFor(wire.CloseProtocol))
 			return
 		}
-		s.request(r)
+		if !s.postpone(r) {
+			s.request(r)
+		}
 	}
 }
 

@@ -53,12 +53,10 @@ func (jsonCodec) AppendFrame(dst []byte, f *Frame) []byte {
 		dst = strconv.AppendInt(dst, int64(f.Bye.Code), 10)
 		dst = append(dst, `,"reason":`...)
 		dst = appendString(dst, f.Bye.Reason)
-		if f.Bye.Retry > 0 || f.Bye.Spread > 0 {
-			dst = append(dst, `,"retry_ms":`...)
-			dst = strconv.AppendInt(dst, millis(f.Bye.Retry), 10)
-			dst = append(dst, `,"spread_ms":`...)
-			dst = strconv.AppendInt(dst, millis(f.Bye.Spread), 10)
-		}
+		dst = append(dst, `,"retry_ms":`...)
+		dst = strconv.AppendInt(dst, millis(f.Bye.Retry), 10)
+		dst = append(dst, `,"spread_ms":`...)
+		dst = strconv.AppendInt(dst, millis(f.Bye.Spread), 10)
 		dst = append(dst, '}')
 	default:
 		panic("wire: a frame without a kind")

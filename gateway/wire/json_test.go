@@ -35,7 +35,7 @@ func TestFrames(t *testing.T) {
 		{frame(Frame{Kind: ResetFrame, Reset: Reset{"b1", 0, "view_rebuilt"}, Counts: counts}),
 			`{"reset":{"stream":"b1","n":0,"reason":"view_rebuilt"},"unread":` + counted + `}`},
 		{frame(Frame{Kind: Goodbye, Bye: ByeFor(CloseDraining)}), `{"bye":{"code":4200,"reason":"draining","retry_ms":500,"spread_ms":5000}}`},
-		{frame(Frame{Kind: Goodbye, Bye: ByeFor(CloseRevoked)}), `{"bye":{"code":4503,"reason":"revoked"}}`},
+		{frame(Frame{Kind: Goodbye, Bye: ByeFor(CloseRevoked)}), `{"bye":{"code":4503,"reason":"revoked","retry_ms":0,"spread_ms":0}}`},
 		{frame(Frame{Kind: Failure, Re: 7, Err: &Error{"rate_limited", "slow \"down\"", true, 800 * time.Millisecond}}),
 			`{"re":7,"error":{"code":"rate_limited","message":"slow \"down\"","retryable":true,"retry_ms":800}}`},
 		{frame(Frame{Kind: Failure, Re: -7, Err: &Error{"conflict", "no", false, 0}}),
