@@ -13,6 +13,7 @@ import (
 func newSockets(o Options) (*socket.Server, error) {
 	so := o.Socket
 	so.Metrics, so.Log, so.MaxFrame, so.OriginPatterns = o.Metrics, o.Log, wire.MaxFrame, slices.Clone(o.Origins)
+	so.Deflate = o.CompressAbove > 0
 	return socket.NewServer(so)
 }
 

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/gateway/socket"
 	"github.com/feedgate/feedgate/gateway/wire"
 )
 
@@ -15,6 +16,18 @@ type body struct {
 	at    int64 // the event's time, Unix ms; 0: not to be measured
 	void  bool  // sent without counters
 	bytes []byte
+
+	deflated atomic.Pointer[[]byte] // bytes compressed, once somebody wants them so
+}
+
+// deflate is the body compressed, for all who get it. At worst it is made twice.
+func (b *body) deflate() []byte {
+	if have := b.deflated.Load(); have != nil {
+		return *have
+	}
+	made := socket.AppendDeflated(nil, b.bytes)
+	b.deflated.Store(&made)
+	return made
 }
 
 // bodySlots is how many bodies a codec's cache remembers: a post arrives once

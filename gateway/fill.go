@@ -11,13 +11,16 @@ import (
 // batch is what Fill needs of a *socket.Batch.
 type batch interface {
 	Frame(head, body, tail []byte)
+	Deflates() bool
+	Deflated(head, body []byte)
 	Full() bool
 }
 
 // scratch is what encoding a head or a frame needs, pooled.
 type scratch struct {
-	buf   []byte
-	frame wire.Frame
+	buf    []byte
+	packed []byte // buf compressed
+	frame  wire.Frame
 }
 
 // keepScratch is the size in bytes above which a buffer is not pooled.
@@ -55,11 +58,15 @@ func (s *session) fill(b batch) {
 				e.frame.Reset.Stream = stream.String()
 			}
 			sc.buf = codec.AppendFrame(sc.buf[:0], e.frame)
-			b.Frame(sc.buf, nil, nil)
+			s.g.send(b, sc)
 			continue
 		}
 		sc.buf = codec.AppendHead(sc.buf[:0], e.n, e.counts, !e.body.void, len(e.body.bytes))
-		b.Frame(sc.buf, e.body.bytes, nil)
+		if s.g.compresses(b, len(e.body.bytes)) {
+			b.Deflated(sc.buf, e.body.deflate())
+		} else {
+			b.Frame(sc.buf, e.body.bytes, nil)
+		}
 		if e.body.at >= since && e.body.at != 0 {
 			if now == 0 {
 				now = time.Now().UnixMilli()
@@ -71,7 +78,26 @@ func (s *session) fill(b batch) {
 	if cap(sc.buf) > keepScratch {
 		sc.buf = nil
 	}
+	if cap(sc.packed) > keepScratch {
+		sc.packed = nil
+	}
 	scratches.Put(sc)
+}
+
+// compresses says whether a frame is to be compressed, of whose bytes so many are
+// worth it.
+func (g *Gateway) compresses(b batch, bytes int) bool {
+	return g.compressAbove > 0 && bytes > g.compressAbove && b.Deflates()
+}
+
+// send gives the socket a frame that is its own.
+func (g *Gateway) send(b batch, sc *scratch) {
+	if !g.compresses(b, len(sc.buf)) {
+		b.Frame(sc.buf, nil, nil)
+		return
+	}
+	sc.packed = socket.AppendDeflated(sc.packed[:0], sc.buf)
+	b.Deflated(nil, sc.packed)
 }
 
 // trailer is what may follow the queue: counters, then the heartbeat.

@@ -39,8 +39,9 @@ type Gateway struct {
 	metrics *gatewayMetrics
 	start   time.Time
 
-	admission *admission
-	memory    Memory
+	admission     *admission
+	memory        Memory
+	compressAbove int
 
 	sessions *table
 	users    *users
@@ -76,6 +77,7 @@ func New(o Options) (*Gateway, error) {
 		cluster: o.Cluster, check: o.Check, revoke: o.Revoke,
 		metrics: newMetrics(o.Metrics, us), start: time.Now(),
 		sessions: newTable(), users: us, memory: o.Memory,
+		compressAbove: o.CompressAbove,
 	}
 	if g.memory == nil {
 		g.memory = unwatched{}

@@ -69,7 +69,12 @@ type Options struct {
 	// has "://". Empty: same origin only.
 	Origins []string
 
-	Socket socket.Options // Metrics, Log, MaxFrame and OriginPatterns are filled in
+	Socket socket.Options // Metrics, Log, MaxFrame, Deflate and OriginPatterns are filled in
+
+	// CompressAbove is the bytes above which an event or another frame is
+	// compressed, for clients that agree to permessage-deflate. 0: none ever is,
+	// and it is not agreed to.
+	CompressAbove int
 
 	Limits Limits // zero fields take their default
 	Memory Memory // optional: without it memory has no bound
@@ -115,7 +120,8 @@ func (o *Options) validate() error {
 	case o.Shards == nil, o.Reads == nil, o.Health == nil, o.Verifier == nil, o.Metrics == nil, o.Log == nil:
 		return errors.New("gateway: Shards, Reads, Health, Verifier, Metrics and Log are required")
 	case o.Limits.Rate < 0, o.Limits.Burst < 0, o.Limits.SocketsPerUser < 0, o.Limits.OutboxBytes < 0,
-		o.Limits.Reads < 0, o.Limits.ReadsWaiting < 0, o.Limits.Handshakes < 0, o.Limits.Request < 0:
+		o.Limits.Reads < 0, o.Limits.ReadsWaiting < 0, o.Limits.Handshakes < 0, o.Limits.Request < 0,
+		o.CompressAbove < 0:
 		return errors.New("gateway: limits must not be negative")
 	}
 	return nil

@@ -33,7 +33,9 @@ type fakeSocket struct {
 func (f *fakeSocket) Frame(head, body, tail []byte) {
 	f.frames = append(f.frames, string(slices.Concat(head, body, tail)))
 }
-func (f *fakeSocket) Full() bool { return len(f.frames) > 1000 }
+func (f *fakeSocket) Deflates() bool       { return false }
+func (f *fakeSocket) Deflated(_, _ []byte) { panic("not agreed to") }
+func (f *fakeSocket) Full() bool           { return len(f.frames) > 1000 }
 
 func (f *fakeSocket) Wake() {
 	f.mu.Lock()
@@ -425,6 +427,8 @@ func (*quietSocket) Close(int, string)  {}
 type devNull struct{}
 
 func (devNull) Frame(_, _, _ []byte) {}
+func (devNull) Deflates() bool       { return false }
+func (devNull) Deflated(_, _ []byte) {}
 func (devNull) Full() bool           { return false }
 
 // TestDeliverAllocs: bringing an event to a session that takes it at once

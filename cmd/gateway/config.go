@@ -48,11 +48,12 @@ type Config struct {
 	HandshakeRate float64  `group:"Limits" setting:"FEEDGATE_HANDSHAKE_RATE" default:"0" help:"WebSocket handshakes per second that are admitted; beyond, clients are told to come back later. 0: 1500 for each core."`
 	MemoryBudget  byteSize `group:"Limits" setting:"FEEDGATE_MEMORY_BUDGET" default:"0" placeholder:"SIZE" help:"Bytes that the process may hold, as 1500MiB; close to it, new connections are refused and idle views leave. 0: no bound."`
 
-	Residency   time.Duration `group:"Tuning" setting:"FEEDGATE_RESIDENCY" default:"10m" help:"How long a user's view stays in memory after the last session."`
-	ViewBudget  byteSize      `group:"Tuning" setting:"FEEDGATE_VIEW_BUDGET" default:"0" placeholder:"SIZE" help:"Bytes of all views beyond which idle ones leave early. 0: no bound."`
-	RingEvents  int           `group:"Tuning" setting:"FEEDGATE_RING_EVENTS" default:"65536" help:"Recent events kept in memory, a power of two."`
-	Poller      string        `group:"Tuning" setting:"FEEDGATE_POLLER" default:"auto" enum:"auto,epoll,goroutine" help:"How sockets are read: auto, epoll, goroutine."`
-	StopTimeout time.Duration `group:"Tuning" setting:"FEEDGATE_STOP_TIMEOUT" default:"25s" help:"Bound of a graceful stop."`
+	Residency     time.Duration `group:"Tuning" setting:"FEEDGATE_RESIDENCY" default:"10m" help:"How long a user's view stays in memory after the last session."`
+	ViewBudget    byteSize      `group:"Tuning" setting:"FEEDGATE_VIEW_BUDGET" default:"0" placeholder:"SIZE" help:"Bytes of all views beyond which idle ones leave early. 0: no bound."`
+	RingEvents    int           `group:"Tuning" setting:"FEEDGATE_RING_EVENTS" default:"65536" help:"Recent events kept in memory, a power of two."`
+	Poller        string        `group:"Tuning" setting:"FEEDGATE_POLLER" default:"auto" enum:"auto,epoll,goroutine" help:"How sockets are read: auto, epoll, goroutine."`
+	CompressAbove byteSize      `group:"Tuning" setting:"FEEDGATE_COMPRESS_ABOVE" default:"0" placeholder:"SIZE" help:"Frames larger than this are compressed for clients that offer permessage-deflate. 0: none, and it is not agreed to."`
+	StopTimeout   time.Duration `group:"Tuning" setting:"FEEDGATE_STOP_TIMEOUT" default:"25s" help:"Bound of a graceful stop."`
 
 	LogFormat string     `group:"Logs" setting:"FEEDGATE_LOG_FORMAT" placeholder:"json" help:"json or text. In dev mode the default is text."`
 	LogLevel  slog.Level `group:"Logs" setting:"FEEDGATE_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
@@ -176,6 +177,7 @@ func (c *Config) validateLimits() error {
 		{"FEEDGATE_RESIDENCY", c.Residency >= time.Second, "at least 1s"},
 		{"FEEDGATE_VIEW_BUDGET", c.ViewBudget >= 0, "0 or more"},
 		{"FEEDGATE_RING_EVENTS", c.RingEvents >= 1<<10 && c.RingEvents <= 1<<24 && c.RingEvents&(c.RingEvents-1) == 0, "a power of two from 1024 to 16777216"},
+		{"FEEDGATE_COMPRESS_ABOVE", c.CompressAbove >= 0 && c.CompressAbove <= 1<<30, "0 to 1GiB"},
 		{"FEEDGATE_LOG_FORMAT", c.LogFormat == "json" || c.LogFormat == "text", "json or text"},
 		{"FEEDGATE_STOP_TIMEOUT", c.StopTimeout >= time.Second, "at least 1s"},
 	} {

@@ -106,6 +106,7 @@ func TestEverySettingIsFlagAndVariable(t *testing.T) {
 		{"view-budget", "FEEDGATE_VIEW_BUDGET", "1000000000"},
 		{"ring-events", "FEEDGATE_RING_EVENTS", "1024"},
 		{"poller", "FEEDGATE_POLLER", "epoll"},
+		{"compress-above", "FEEDGATE_COMPRESS_ABOVE", "1KiB"},
 		{"stop-timeout", "FEEDGATE_STOP_TIMEOUT", "5s"},
 		{"log-format", "FEEDGATE_LOG_FORMAT", "text"},
 		{"log-level", "FEEDGATE_LOG_LEVEL", "debug"},
@@ -124,7 +125,7 @@ func TestEverySettingIsFlagAndVariable(t *testing.T) {
 		})
 	}
 	// Whoever adds a setting adds it above.
-	const tested = 30
+	const tested = 31
 	if n := reflect.TypeFor[Config]().NumField(); n != tested {
 		t.Errorf("%d settings, %d are tested", n, tested)
 	}
@@ -203,6 +204,7 @@ func TestValidate(t *testing.T) {
 		"residency":         {good.with(env{"FEEDGATE_RESIDENCY": "0s"}), "FEEDGATE_RESIDENCY"},
 		"budget":            {good.with(env{"FEEDGATE_VIEW_BUDGET": "-1"}), "FEEDGATE_VIEW_BUDGET"},
 		"ring":              {good.with(env{"FEEDGATE_RING_EVENTS": "65535"}), "FEEDGATE_RING_EVENTS"},
+		"compression":       {good.with(env{"FEEDGATE_COMPRESS_ABOVE": "-1"}), "FEEDGATE_COMPRESS_ABOVE"},
 		"stop":              {good.with(env{"FEEDGATE_STOP_TIMEOUT": "0s"}), "FEEDGATE_STOP_TIMEOUT"},
 		"several at a time": {env{"REDIS_URL": "redis://h"}, "FEEDGATE_JWT_SECRET"},
 	} {

@@ -147,9 +147,10 @@ func (n *parts) gatewayOptions(set *metrics.Set, signer *auth.Signer) gateway.Op
 			Rate: n.cfg.UserRate, Burst: n.cfg.UserBurst, SocketsPerUser: n.cfg.SocketsPerUser,
 			Handshakes: n.cfg.HandshakeRate,
 		},
-		Memory:  n.memory,
-		Cluster: func(context.Context) any { return n.host.State() },
-		Check:   func(context.Context) error { return n.host.Check() },
+		Memory:        n.memory,
+		CompressAbove: int(n.cfg.CompressAbove),
+		Cluster:       func(context.Context) any { return n.host.State() },
+		Check:         func(context.Context) error { return n.host.Check() },
 	}
 	if n.cfg.Dev != devOff {
 		o.Demo = demo.Handler()

@@ -61,6 +61,12 @@ func (p *process) collect() {
 	p.now.Live = p.room
 }
 
+func (p *process) collections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.collected
+}
+
 // runs is that a collection which the runtime made left so much.
 func (p *process) runs(live uint64) {
 	p.mu.Lock()
@@ -94,8 +100,8 @@ func TestWatchGoesOverAndBack(t *testing.T) {
 		defer w.Stop()
 		w.Baseline()
 		time.Sleep(10 * every)
-		if w.Over() || p.collected != 1 {
-			t.Fatalf("over: %v; collected %d times", w.Over(), p.collected)
+		if w.Over() || p.collections() != 1 {
+			t.Fatalf("over: %v; collected %d times", w.Over(), p.collections())
 		}
 		p.runs(90 * mb)
 		time.Sleep(2 * every)
@@ -126,8 +132,8 @@ func TestWatchCollects(t *testing.T) {
 		w, _ := watch(100*mb, p)
 		defer w.Stop()
 		time.Sleep(60 * every)
-		if !w.Over() || p.collected < 5 || p.collected > 60/stale {
-			t.Errorf("over: %v; collected %d times in a minute", w.Over(), p.collected)
+		if n := p.collections(); !w.Over() || n < 5 || n > 60/stale {
+			t.Errorf("over: %v; collected %d times in a minute", w.Over(), n)
 		}
 		p.mu.Lock()
 		p.room = 20 * mb // the connections have gone
@@ -136,9 +142,9 @@ func TestWatchCollects(t *testing.T) {
 		if w.Over() {
 			t.Error("still over")
 		}
-		was := p.collected
+		was := p.collections()
 		time.Sleep(time.Minute)
-		if p.collected != was {
+		if p.collections() != was {
 			t.Error("collected while within the budget")
 		}
 	})

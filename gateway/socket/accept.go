@@ -45,11 +45,11 @@ func (s *Server) Accept(w http.ResponseWriter, r *http.Request, opts AcceptOptio
 	// The library compares without regard to case and answers with the peer's
 	// spelling, which nobody here knows: it is shown our choice only.
 	r.Header.Set("Sec-WebSocket-Protocol", protocol)
-	hj := &hijack{ResponseWriter: w, srv: s}
+	hj := &hijack{ResponseWriter: w, srv: s, deflate: s.opts.Deflate && offersDeflate(r.Header)}
 	ws, err := websocket.Accept(hj, r, &websocket.AcceptOptions{
 		Subprotocols:    opts.Subprotocols,
 		OriginPatterns:  s.opts.OriginPatterns,
-		CompressionMode: websocket.CompressionDisabled,
+		CompressionMode: websocket.CompressionDisabled, // see deflate.go
 	})
 	if err != nil {
 		s.metrics.refused.Inc()
@@ -86,6 +86,16 @@ type hijack struct {
 	br    *bufio.Reader
 	first []byte // what the peer sent ahead of our answer
 	err   error  // the link could not be had
+
+	deflate bool // permessage-deflate has been agreed to
+}
+
+// WriteHeader adds to the library's answer what it does not know of.
+func (h *hijack) WriteHeader(status int) {
+	if h.deflate && status == http.StatusSwitchingProtocols {
+		h.Header().Set("Sec-WebSocket-Extensions", deflateAnswer)
+	}
+	h.ResponseWriter.WriteHeader(status)
 }
 
 func (h *hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -95,7 +105,7 @@ func (h *hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	ahead, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	h.first = append([]byte(nil), ahead...)
-	s := &Socket{srv: h.srv, remote: addrPort(c.RemoteAddr())}
+	s := &Socket{srv: h.srv, deflate: h.deflate, remote: addrPort(c.RemoteAddr())}
 	s.refs.Store(1)
 	s.waking.Store(queued) // holds off flush until the handler is there
 	s.heard.Store(h.srv.wheel.now.Load())

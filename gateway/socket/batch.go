@@ -11,8 +11,26 @@ const (
 // Batch is the frames of one flush: one write to the connection. It is valid only
 // during the Fill that it is passed to.
 type Batch struct {
-	buf    []byte
-	frames int
+	buf      []byte
+	frames   int
+	deflated int  // so many of the frames are compressed
+	deflate  bool // the socket's peer takes compressed frames
+}
+
+// Deflates says whether the peer takes compressed frames.
+func (b *Batch) Deflates() bool { return b.deflate }
+
+// Deflated adds one compressed text frame, whose payload is head and then what
+// AppendDeflated made body of: one message of deflate blocks, those of head not
+// compressed. Only for a batch that Deflates.
+func (b *Batch) Deflated(head, body []byte) {
+	at := len(b.buf)
+	b.buf = appendTextHead(b.buf, storedSize(len(head))+len(body))
+	b.buf[at] |= bitRSV1
+	b.buf = appendStored(b.buf, head)
+	b.buf = append(b.buf, body...)
+	b.frames++
+	b.deflated++
 }
 
 // Frame adds one text frame whose payload is head, body and tail one after the
@@ -40,5 +58,5 @@ func (b *Batch) reset() {
 	if cap(b.buf) > batchKeep {
 		b.buf = nil
 	}
-	b.buf, b.frames = b.buf[:0], 0
+	b.buf, b.frames, b.deflated = b.buf[:0], 0, 0
 }

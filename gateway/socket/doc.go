@@ -27,7 +27,7 @@
 // connection). The request's context ends with the handshake.
 //
 // It deliberately does not: queue messages (the session does, and is asked to
-// Fill), check UTF-8 or know the protocol's messages, offer permessage-deflate
-// (a shared body would have to be compressed once for all, which belongs to the
-// body's owner), or send heartbeats.
+// Fill), check UTF-8 or know the protocol's messages, decide what is compressed
+// (a shared body is compressed once for all, by its owner, with AppendDeflated),
+// or send heartbeats.
 package socket

@@ -14,6 +14,7 @@ const (
 	bitFin  = 0x80
 	bitMask = 0x80
 	bitsRSV = 0x70
+	bitRSV1 = 0x40 // of a compressed message's first frame (RFC 7692)
 
 	maxControl = 125 // payload bytes of a control frame
 	maxHeader  = 14  // bytes of a masked frame's longest header
@@ -56,10 +57,17 @@ func parseHead(p []byte) (h frameHead, ok bool) {
 
 func (h frameHead) op() byte { return h.first & 0x0f }
 
+// begins says that it is a message's first frame.
+func (h frameHead) begins() bool { return h.op() == opText || h.op() == opBinary }
+
 // doomed says that the header alone is a violation, so the library can judge it
-// without the payload.
-func (h frameHead) doomed() bool {
-	if h.first&bitsRSV != 0 || !h.masked {
+// without the payload. With deflate, messages may be compressed.
+func (h frameHead) doomed(deflate bool) bool {
+	rsv := h.first & bitsRSV
+	if deflate && h.begins() {
+		rsv &^= bitRSV1
+	}
+	if rsv != 0 || !h.masked {
 		return true
 	}
 	switch h.op() {

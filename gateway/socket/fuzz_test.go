@@ -12,6 +12,11 @@ func FuzzReceive(f *testing.F) {
 	all, _ := legal()
 	f.Add(all, uint16(1))
 	f.Add(all[:len(all)/2], uint16(7))
+	packed, _ := compressed()
+	f.Add(packed, uint16(5))
+	for i, v := range deflateViolations {
+		f.Add(v.bytes, uint16(i))
+	}
 	for i, v := range violations {
 		if len(v.bytes) < 2000 {
 			f.Add(v.bytes, uint16(i))
@@ -19,18 +24,20 @@ func FuzzReceive(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte, step uint16) {
-		whole, pieces := receiveAll(t, data, len(data)), receiveAll(t, data, int(step%64)+1)
-		if whole != pieces {
-			t.Errorf("at once:   %s\nin pieces: %s", whole, pieces)
+		for _, deflate := range []bool{false, true} {
+			whole, pieces := receiveAll(t, data, len(data), deflate), receiveAll(t, data, int(step%64)+1, deflate)
+			if whole != pieces {
+				t.Errorf("at once:   %s\nin pieces: %s", whole, pieces)
+			}
 		}
 	})
 }
 
 // receiveAll returns all that came of data, in a form to compare.
-func receiveAll(t *testing.T, data []byte, step int) string {
+func receiveAll(t *testing.T, data []byte, step int, deflate bool) string {
 	const maxFrame = 512
 	rec := new(recorder)
-	srv, l := memSocket(t, Options{MaxFrame: maxFrame}, func(*Socket) Handler { return rec })
+	srv, l := memSocket(t, Options{MaxFrame: maxFrame, Deflate: deflate}, func(*Socket) Handler { return rec })
 	for rest := data; len(rest) > 0; {
 		n := min(step, len(rest))
 		l.receive(rest[:n])

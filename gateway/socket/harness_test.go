@@ -42,6 +42,7 @@ type peer struct {
 
 	mu     sync.Mutex
 	queue  [][]byte
+	pairs  [][2]string // head and body: sent before queue, compressed where that may be
 	got    [][]byte
 	faults []Fault
 	timers int
@@ -85,6 +86,15 @@ func (p *peer) Fill(b *Batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.filled++
+	for len(p.pairs) > 0 && !b.Full() {
+		head, body := []byte(p.pairs[0][0]), []byte(p.pairs[0][1])
+		if b.Deflates() {
+			b.Deflated(head, AppendDeflated(nil, body))
+		} else {
+			b.Frame(head, body, nil)
+		}
+		p.pairs = p.pairs[1:]
+	}
 	for len(p.queue) > 0 && !b.Full() {
 		m := p.queue[0]
 		cut := len(m) / 3

@@ -10,12 +10,13 @@ import (
 
 // inbound is what of the peer's bytes is not yet done with. Idle, it is empty.
 type inbound struct {
-	src  []byte    // whole frames for the library to read
-	part []byte    // the beginning of a frame, at most MaxFrame and its header
-	msg  io.Reader // a message whose last fragment is not here yet
-	text []byte    // its fragments so far
-	skip uint64    // while closing: bytes of payload still to pass over
-	deaf bool      // while closing: the peer's framing is lost, all it sends is noise
+	src    []byte    // whole frames for the library to read
+	part   []byte    // the beginning of a frame, at most MaxFrame and its header
+	msg    io.Reader // a message whose last fragment is not here yet
+	text   []byte    // its fragments so far
+	skip   uint64    // while closing: bytes of payload still to pass over
+	deaf   bool      // while closing: the peer's framing is lost, all it sends is noise
+	packed bool      // msg is compressed
 }
 
 // receive takes bytes as they come from the peer. buf is room to put a message
@@ -32,13 +33,13 @@ func (s *Socket) receive(p []byte, buf *[]byte) {
 		in.part = s.discard(p)
 		return
 	}
-	sc := scan(p, s.srv.opts.MaxFrame)
+	sc := scan(p, s.srv.opts.MaxFrame, s.deflate)
 	if sc.frames > 0 {
 		s.heard.Store(s.srv.wheel.now.Load())
 		s.srv.metrics.framesIn.Add(sc.frames)
 	}
 	in.src = p[:sc.whole]
-	s.pump(sc, buf)
+	s.pump(&sc, buf)
 	in.src, in.deaf = nil, sc.doomed
 	if sc.closed && s.end.begun.Load() {
 		s.end.answered.Store(true)
@@ -70,18 +71,18 @@ func (s *Socket) keep(rest []byte) {
 }
 
 // pump has the library read all frames of in.src and hands on the messages.
-func (s *Socket) pump(sc scanned, buf *[]byte) {
+func (s *Socket) pump(sc *scanned, buf *[]byte) {
 	// Only what ends without a message (control frames, fragments, violations)
 	// costs the library's error for "no more"; messages are counted beforehand.
 	for n := sc.messages; n > 0 || sc.tail; n-- {
-		if s.over() || !s.message(buf) {
+		if s.over() || !s.message(sc, buf) {
 			return
 		}
 	}
 }
 
 // message reads up to the end of one message. It says whether it came to that.
-func (s *Socket) message(buf *[]byte) bool {
+func (s *Socket) message(sc *scanned, buf *[]byte) bool {
 	in, dst := &s.in, (*buf)[:0]
 	if in.msg == nil {
 		typ, r, err := s.ws.Reader(context.Background())
@@ -94,6 +95,9 @@ func (s *Socket) message(buf *[]byte) bool {
 			return false
 		}
 		in.msg = r
+		if s.deflate {
+			in.packed, sc.deflated = sc.deflated[0], sc.deflated[1:]
+		}
 	}
 	if in.text != nil {
 		dst = in.text
@@ -111,8 +115,27 @@ func (s *Socket) message(buf *[]byte) bool {
 		return false
 	}
 	in.msg, in.text = nil, nil
+	if in.packed {
+		return s.unpack(text)
+	}
 	s.handler.Frame(text)
 	return true
+}
+
+// unpack hands on a compressed message.
+func (s *Socket) unpack(p []byte) bool {
+	s.srv.metrics.deflatedIn.Inc()
+	i, text, err := inflate(p, s.srv.opts.MaxFrame)
+	defer i.release()
+	switch {
+	case errors.Is(err, errInflated):
+		s.violate(Fault{CodeTooBig, "message too big"})
+	case err != nil:
+		s.violate(Fault{CodeProtocol, "message cannot be inflated"})
+	default:
+		s.handler.Frame(text)
+	}
+	return err == nil
 }
 
 // unread sorts out why the library read no further.

@@ -14,6 +14,8 @@ type counters struct {
 	bytesIn, framesIn    *metrics.Counter
 	bytesOut, framesOut  *metrics.Counter
 	wakes, writes, again *metrics.Counter
+
+	deflatedIn, deflatedOut *metrics.Counter // frames, compressed
 }
 
 func newCounters(set *metrics.Set, open func() int, poller string) *counters {
@@ -30,6 +32,9 @@ func newCounters(set *metrics.Set, open func() int, poller string) *counters {
 		wakes:     set.NewCounter(`feedgate_socket_wakes_total`),
 		writes:    set.NewCounter(`feedgate_socket_writes_total`),
 		again:     set.NewCounter(`feedgate_socket_write_again_total`),
+
+		deflatedIn:  set.NewCounter(`feedgate_socket_deflated_frames_total{way="received"}`),
+		deflatedOut: set.NewCounter(`feedgate_socket_deflated_frames_total{way="sent"}`),
 	}
 }
 

@@ -20,6 +20,10 @@ type Options struct {
 	WriteTimeout time.Duration // without the peer taking a byte; default 30 s
 	CloseTimeout time.Duration // for the whole of closing; default 5 s
 
+	// Deflate lets peers agree to permessage-deflate. Which frames are compressed
+	// is up to Fill (Batch.Deflates).
+	Deflate bool
+
 	// OriginPatterns are browser origins allowed beside the request's own host,
 	// as path.Match patterns of the host, or of scheme://host.
 	OriginPatterns []string

@@ -32,10 +32,12 @@ func (s *Socket) flush(b *Batch) outcome {
 		return s.settleClosed()
 	}
 	b.reset()
+	b.deflate = s.deflate
 	s.collect(b)
 	if b.Len() > 0 {
 		n, err := s.link.write(b.buf)
 		s.srv.metrics.framesOut.Add(b.frames)
+		s.srv.metrics.deflatedOut.Add(b.deflated)
 		if !s.wrote(b.buf, n, err) {
 			return s.stalled(err)
 		}

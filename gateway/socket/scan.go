@@ -9,18 +9,21 @@ type scanned struct {
 	closed   bool // a close frame is among them
 	doomed   bool // the last one's header is a violation; where it ends is not known
 	tooBig   bool // the frame that follows says it is larger than a message may be
+
+	deflated []bool // whether each message that begins is compressed; nil where none may be
 }
 
 // scan looks for the ends of the frames in p, without judging them: that is the
 // library's. But it is not shown a frame that is not all here, so what needs no
-// payload to be judged is cut off where its violation shows.
-func scan(p []byte, maxFrame int64) (sc scanned) {
+// payload to be judged is cut off where its violation shows. With deflate, nor is
+// it shown which messages are compressed.
+func scan(p []byte, maxFrame int64, deflate bool) (sc scanned) {
 	for {
 		h, ok := parseHead(p[sc.whole:])
 		if !ok {
 			return sc
 		}
-		if h.doomed() {
+		if h.doomed(deflate) {
 			sc.whole, sc.tail, sc.doomed = len(p), true, true
 			sc.frames++
 			return sc
@@ -32,6 +35,10 @@ func scan(p []byte, maxFrame int64) (sc scanned) {
 		end := sc.whole + h.header + int(h.payload)
 		if end > len(p) {
 			return sc
+		}
+		if deflate && h.begins() {
+			p[sc.whole] &^= bitRSV1
+			sc.deflated = append(sc.deflated, h.first&bitRSV1 != 0)
 		}
 		sc.whole = end
 		sc.frames++
@@ -60,7 +67,7 @@ func (s *Socket) discard(p []byte) (rest []byte) {
 		if in.skip > 0 || !ok {
 			return append([]byte(nil), p...)
 		}
-		if h.doomed() {
+		if h.doomed(s.deflate) {
 			in.deaf = true
 			break
 		}

@@ -20,6 +20,7 @@ type Socket struct {
 	ws      *websocket.Conn
 	id      uint64 // of the registry
 	remote  netip.AddrPort
+	deflate bool // messages may be compressed, both ways
 
 	// refs counts who works with the socket, and one for the link while it
 	// serves it. At zero the socket ends, and enter fails for good.
