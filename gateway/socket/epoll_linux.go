@@ -26,7 +26,9 @@ type epoll struct {
 const edges = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
 
 func newEpoll(srv *Server) (poller, error) {
-	p := &epoll{srv: srv, reads: newRunq(), writes: newRunq()}
+	// Handlers do not wait, so more than this would only take turns.
+	cores := runtime.GOMAXPROCS(0)
+	p := &epoll{srv: srv, reads: newRunq(2 * cores), writes: newRunq(cores)}
 	var err error
 	if p.fd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("socket: epoll_create: %w", err)
@@ -40,8 +42,6 @@ func newEpoll(srv *Server) (poller, error) {
 		unix.Close(p.stopFd)
 		return nil, fmt.Errorf("socket: epoll_ctl: %w", err)
 	}
-	// Handlers do not wait, so more than this would only take turns.
-	cores := runtime.GOMAXPROCS(0)
 	for range 2 * cores {
 		srv.wg.Go(p.read)
 	}
@@ -83,7 +83,6 @@ func (p *epoll) take(s *Socket, c net.Conn) (link, error) {
 		return nil, err
 	}
 	l := &parked{s: s, p: p}
-	l.readNode.s, l.writeNode.s = s, s
 	l.reading.Store(queued)
 	ctl := raw.Control(func(fd uintptr) {
 		l.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
@@ -121,10 +120,14 @@ func (p *epoll) poll() {
 	}
 }
 
-// read serves readable sockets.
+// read serves readable sockets, one at a time: a handler may have to wait for the
+// keys that a token is to be checked with, and nobody is to wait behind it.
 func (p *epoll) read() {
 	room, msg := make([]byte, 16<<10), []byte(nil)
-	for s := p.reads.pop(); s != nil; s = p.reads.pop() {
+	var one [1]*Socket
+	for len(p.reads.pop(one[:])) > 0 {
+		s := one[0]
+		one[0] = nil
 		if s.enter() {
 			s.link.(*parked).turn(room, &msg)
 			s.exit()
@@ -132,20 +135,46 @@ func (p *epoll) read() {
 	}
 }
 
+// atOnce is how many sockets a writer takes from the queue.
+const atOnce = 16
+
 // write serves woken sockets.
 func (p *epoll) write() {
 	b := new(Batch)
-	for s := p.writes.pop(); s != nil; s = p.writes.pop() {
-		if !s.enter() {
-			continue
+	var room [atOnce]*Socket
+	for {
+		sockets := p.writes.pop(room[:])
+		if len(sockets) == 0 {
+			return
 		}
-		out := s.flush(b)
-		s.exit()
-		switch out {
-		case more:
-			s.link.wake()
-		case ended:
-			s.exit() // the link's reference
+		fetch(sockets)
+		for i, s := range sockets {
+			sockets[i] = nil
+			if !s.enter() {
+				continue
+			}
+			out := s.flush(b)
+			s.exit()
+			switch out {
+			case more:
+				s.link.wake()
+			case ended:
+				s.exit() // the link's reference
+			}
 		}
+	}
+}
+
+// fetch has the processor fetch the sockets into its cache side by side, instead
+// of one after the other as each is entered: an atomic exchange waits for all
+// that was asked for before it, a load does not.
+func fetch(sockets []*Socket) {
+	for _, s := range sockets {
+		s.refs.Load()
+		s.due[dueWrite].Load()
+		s.end.begun.Load()
+	}
+	for _, s := range sockets {
+		s.link.(*parked).reading.Load()
 	}
 }

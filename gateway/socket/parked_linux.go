@@ -18,8 +18,6 @@ type parked struct {
 	hup     atomic.Bool   // the peer ended its side: read on until that shows
 
 	first []byte // owned by the reading turn: what came before the handshake's answer
-
-	readNode, writeNode runNode
 }
 
 func (l *parked) start(first []byte) {
@@ -29,10 +27,10 @@ func (l *parked) start(first []byte) {
 		l.s.kill(CloseAborted)
 		return
 	}
-	l.p.reads.push(&l.readNode)
+	l.p.reads.push(l.s)
 }
 
-func (l *parked) wake() { l.p.writes.push(&l.writeNode) }
+func (l *parked) wake() { l.p.writes.push(l.s) }
 func (l *parked) kill() { l.s.rouse(true) } // the flush that comes of it gives back the reference
 
 func (l *parked) close() {
@@ -67,7 +65,7 @@ func (l *parked) readable() {
 		}
 		if l.reading.CompareAndSwap(st, to) {
 			if to == queued {
-				l.p.reads.push(&l.readNode)
+				l.p.reads.push(l.s)
 			}
 			return
 		}
@@ -87,7 +85,7 @@ func (l *parked) turn(room []byte, msg *[]byte) {
 			return // and stays running: nothing queues it again
 		}
 		hup := l.hup.Load()
-		n, err := unix.Read(l.fd, room)
+		n, err := rawRead(l.fd, room)
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -112,14 +110,14 @@ func (l *parked) turn(room []byte, msg *[]byte) {
 func (l *parked) park() {
 	if !l.reading.CompareAndSwap(running, idle) {
 		l.reading.Store(queued)
-		l.p.reads.push(&l.readNode)
+		l.p.reads.push(l.s)
 	}
 }
 
 // write goes on until the kernel takes no more: only then does it tell when it does.
 func (l *parked) write(p []byte) (done int, err error) {
 	for done < len(p) {
-		n, err := unix.Write(l.fd, p[done:])
+		n, err := rawWrite(l.fd, p[done:])
 		switch err {
 		case nil:
 			done += n
