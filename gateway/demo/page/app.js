@@ -39,6 +39,7 @@ class Session {
   posts = new Map(); // id → post, as shown
   gone = new Set(); // ids withdrawn while a page was on its way
   following = new Set();
+  followed = 0; // changes made here: a list asked for before one is out of date
   next = ''; // where older posts go on; '' at the end
   unread = 0;
   line = null; // the socket, for the button that cuts it
@@ -118,21 +119,26 @@ class Session {
   }
 
   async loadFollowing() {
+    const followed = this.followed;
+    const following = new Set();
     for (let before = ''; ;) {
       const answer = await fetch(`/v1/following?limit=100${before && `&before=${encodeURIComponent(before)}`}`, {
         headers: { Authorization: `Bearer ${await devToken(this.user)}` },
       });
       if (!answer.ok) throw new Error(`following: ${answer.status}`);
       const { users, next } = await answer.json();
-      for (const user of users) this.following.add(user);
+      for (const user of users) following.add(user);
       if (!next) break;
       before = next;
     }
+    if (followed !== this.followed) return this.loadFollowing();
+    this.following = following;
     this.drawFollowing();
   }
 
   async follow(user) {
     await this.gate.follow(user);
+    this.followed++;
     this.following.add(user);
     remember(user);
     this.drawFollowing();
@@ -141,6 +147,7 @@ class Session {
 
   async unfollow(user) {
     await this.gate.unfollow(user);
+    this.followed++;
     this.following.delete(user);
     this.drawFollowing();
     await this.reload();
@@ -156,7 +163,7 @@ class Session {
     if (state === 'connected') {
       note(detail.resumed ? `resumed; missed events: ${detail.replay}` : 'connected', true);
       this.drawPosition();
-      if (this.following.size === 0) attempt(this.loadFollowing());
+      attempt(this.loadFollowing());
     } else if (state === 'waiting') {
       note(`lost (${[detail.code, detail.reason].filter(Boolean).join(' ')}), back in${wait}`, true);
     } else if (state === 'stopped') {
@@ -275,6 +282,11 @@ $('follow').addEventListener('submit', async (e) => {
 $('mark').addEventListener('click', () => {
   const newest = $('posts').firstElementChild;
   if (newest) attempt(session.gate.read('feed', newest.dataset.id));
+});
+
+// No event tells that another tab follows somebody: look when this one is looked at.
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden && session?.gate.state === 'connected') attempt(session.loadFollowing());
 });
 
 $('older').addEventListener('click', () => attempt(session.older(), $('older')));
