@@ -111,8 +111,13 @@ func TestRefusedComeBackSpread(t *testing.T) {
 			t.Errorf("%d came at once after %v", n, at)
 		}
 	}
-	if _, spread := a.refuse(atUpgrade, overRate, now.Add(time.Hour)); spread != admitSpread {
-		t.Errorf("a storm is remembered after an hour: spread %v", spread)
+	for range 50 * clients { // who do not do as they are told
+		if _, spread := a.refuse(atUpgrade, overRate, now); spread > admitWidest {
+			t.Fatalf("spread over %v", spread)
+		}
+	}
+	if _, spread := a.refuse(atUpgrade, overRate, now.Add(2*admitWidest)); spread != admitSpread {
+		t.Errorf("a storm is remembered when it is over: spread %v", spread)
 	}
 }
 
