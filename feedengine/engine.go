@@ -128,6 +128,9 @@ func (e *Engine) Step(now int64, in Input) []Effect {
 // StepLog is Step for a LogInput. Every shard sees every event of the node, so
 // this is the one input that is not worth an allocation for its interface.
 func (e *Engine) StepLog(now int64, in LogInput) []Effect {
+	if e.pass(in.Event) {
+		return nil
+	}
 	e.begin(now)
 	e.applyLog(in)
 	return e.effects

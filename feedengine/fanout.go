@@ -98,6 +98,24 @@ func (e *Engine) applyLog(in LogInput) {
 	e.advanceLoads(ev)
 }
 
+// pass takes note of a post or a deletion that concerns nobody here, as most do
+// in most shards, and reports whether it was such a one. It is a shortcut: what
+// it leaves to applyLog has the same outcome there.
+func (e *Engine) pass(ev *Event) bool {
+	head := &e.heads[ev.Shard]
+	if ev.Kind > KindPostDeleted || ev.Shard == e.opts.Shard || len(e.loads) > 0 ||
+		ev.Seq != head.Seq+1 || ev.Epoch != head.Epoch {
+		return false
+	}
+	if e.authors.live > 0 {
+		if _, ok := e.authors.find(ev.Actor); ok {
+			return false
+		}
+	}
+	head.Seq, head.ID = ev.Seq, ev.ID
+	return true
+}
+
 // fanOut lets everybody whom an author's event concerns take it: the local
 // followers and the author.
 func (e *Engine) fanOut(ev *Event, take func(*Engine, *Event, slot, author)) {
