@@ -187,6 +187,7 @@ func TestInflateSplitEverywhere(t *testing.T) {
 
 var deflateViolations = []violation{
 	{"reserved bit 1 in a continuation", join(unfinished(packed("x")), with(bitRSV1, clientFrame(opContinuation, nil))), CodeProtocol},
+	{"reserved bit 1 in a continuation, header only", join(unfinished(packed("x")), with(bitRSV1, clientFrame(opContinuation, make([]byte, 100)))[:6]), CodeProtocol},
 	{"reserved bit 1 in a ping", with(bitRSV1, clientFrame(opPing, nil)), CodeProtocol},
 	{"reserved bits 1 and 2", with(0x60, clientFrame(opText, nil)), CodeProtocol},
 	{"unmasked and compressed", with(bitRSV1, unmasked(opText, vectors[0])), CodeProtocol},
@@ -221,6 +222,19 @@ func TestDeflateViolations(t *testing.T) {
 	}
 }
 
+// TestDeflatedWhileClosing: what comes before the peer's close frame is passed
+// over, compressed or not.
+func TestDeflatedWhileClosing(t *testing.T) {
+	rec := new(recorder)
+	_, l := memSocket(t, Options{Deflate: true}, func(*Socket) Handler { return rec })
+	l.s.Close(4200, "")
+	l.settle()
+	l.receive(join(packed("late"), clientFrame(opText, []byte("later")), clientFrame(opClose, []byte{16, 104})))
+	if len(rec.got) > 0 || len(rec.closed) != 1 || rec.closed[0] != CloseServer {
+		t.Errorf("got %q, closed %v", rec.got, rec.closed)
+	}
+}
+
 // TestDeflatedNeedsNoContext: each message inflates by itself, and the shared
 // body's bytes are the same for all.
 func TestDeflatedNeedsNoContext(t *testing.T) {
@@ -240,5 +254,24 @@ func TestDeflatedNeedsNoContext(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { b.reset(); b.Deflated([]byte("head"), body) }); n > 0 {
 		t.Errorf("%v allocations per frame", n)
+	}
+}
+
+// BenchmarkDeflate is what compressing a body costs, once for all who get it, and
+// what becomes of it.
+func BenchmarkDeflate(b *testing.B) {
+	for _, size := range []int{200, 1000, 8000, 80_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			var text []byte
+			for i := 0; len(text) < size; i++ {
+				text = fmt.Appendf(text, `{"id":"%d","author":"user%d","kind":"post","text":"what we did %d times today, and why","likes":%d},`,
+					7_000_000_000+i*977, i*31%77, i, i%7)
+			}
+			var out []byte
+			for b.Loop() {
+				out = AppendDeflated(out[:0], text[:size])
+			}
+			b.ReportMetric(float64(len(out)), "bytes")
+		})
 	}
 }
