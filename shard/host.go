@@ -50,6 +50,7 @@ type Options struct {
 	Ring       int              // events that the ring keeps, a power of two; 65,536
 	AuditEvery time.Duration    // how often somebody's counters are recounted; 500 ms, negative: never
 	Retention  time.Duration    // how long logs and keys are kept; 24 h
+	Confirm    time.Duration    // how often the node makes sure that its shards are still its own; 3 s
 }
 
 func (o *Options) setDefaults() {
@@ -67,6 +68,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.AuditEvery == 0 {
 		o.AuditEvery = 500 * time.Millisecond
+	}
+	if o.Confirm == 0 {
+		o.Confirm = 3 * time.Second
 	}
 	if o.Retention == 0 {
 		o.Retention = 24 * time.Hour
@@ -92,7 +96,7 @@ type Host struct {
 	actors  []*actor // by ShardID
 	metrics hostMetrics
 	stop    chan struct{}  // closed to end the actors and the auditor
-	running sync.WaitGroup // actors and auditor
+	running sync.WaitGroup // actors, auditor and confirm
 	lost    chan error     // 1: the first reason
 
 	stopping atomic.Bool
@@ -143,6 +147,7 @@ func NewHost(ctx context.Context, opts Options) (*Host, error) {
 		h.ring.Subscribe(a.wake)
 		h.running.Go(func() { a.run(h.stop) })
 	}
+	h.running.Go(h.confirm)
 	if opts.AuditEvery > 0 {
 		h.running.Go(h.runAuditor)
 	}
@@ -200,6 +205,25 @@ func (h *Host) lose(shards []feedengine.ShardID, err error) {
 	select {
 	case h.lost <- fmt.Errorf("%d shards were claimed by another process: %w", len(shards), err):
 	default:
+	}
+}
+
+// confirm makes sure, now and then, that the shards are still this node's: one
+// that has nothing to write would else go on serving what another has taken.
+// What it finds out comes as a loss.
+func (h *Host) confirm() {
+	ticks := time.NewTicker(h.opts.Confirm)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-h.stop:
+			return
+		case <-ticks.C:
+		}
+		for _, a := range h.actors {
+			// Refused when the node is too busy, which says as much.
+			_ = h.writer.Submit(Pending{Write: feedengine.Write{Shard: a.shard}, Done: func(Outcome) {}})
+		}
 	}
 }
 

@@ -365,6 +365,43 @@ func TestHostToldThatItsShardsAreAnothers(t *testing.T) {
 	})
 }
 
+// A node that has nothing to write finds out all the same.
+func TestHostIdleFindsOutThatItsShardsAreAnothers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, 4, nil)
+		defer h.host.Stop(context.Background())
+		time.Sleep(10 * time.Second)
+		select {
+		case err := <-h.host.Lost():
+			t.Fatalf("lost for nothing: %v", err)
+		default:
+		}
+		h.store.claimAll()
+		if err := <-h.host.Lost(); !errors.Is(err, feedengine.ErrFenced) {
+			t.Fatalf("lost: %v", err)
+		}
+	})
+}
+
+// A confirmation whose outcome is unknown is no reason to claim a shard.
+func TestHostConfirmationsClaimNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, 4, nil)
+		defer h.host.Stop(context.Background())
+		h.store.setFail(func(call string) fault {
+			if call == "append" {
+				return faultNotCommitted
+			}
+			return works
+		})
+		time.Sleep(10 * time.Second)
+		h.store.setFail(nil)
+		if n := h.store.count("claim"); n != 1 {
+			t.Errorf("%d claims", n)
+		}
+	})
+}
+
 func TestHostStopFinishesWhatItTook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarness(t, 4, nil)

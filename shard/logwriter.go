@@ -25,7 +25,8 @@ type LogReader interface {
 	ReadLog(ctx context.Context, shard feedengine.ShardID, after uint64, limit int) ([]*feedengine.Event, error)
 }
 
-// Pending is one write on its way to the log.
+// Pending is one write on its way to the log. One without an event and a mark
+// writes nothing, and only confirms that the shard is still this node's.
 type Pending struct {
 	// Write's event, if it has one, belongs to the writer from Submit on, which
 	// gives it Epoch and Seq. Within a shard, IDs ascend in the order of Submit.

@@ -43,6 +43,9 @@ func (w *Writer) commit(batch []*entry) (reached bool) {
 		// The connection was lost, the time was up, or the store said something
 		// that it should not: whatever it was, it may have been committed.
 		w.metrics.unknown.Inc()
+		if batch = w.dropConfirms(batch); len(batch) == 0 {
+			return false
+		}
 		w.Logger.Warn("commit: outcome unknown", "writes", len(batch), "attempt", attempt, "error", err)
 		if batch, reached = w.resolve(batch); !reached {
 			return false
@@ -53,6 +56,20 @@ func (w *Writer) commit(batch []*entry) (reached bool) {
 		}
 	}
 }
+
+// dropConfirms takes out what wrote nothing: no shard is to be claimed for that.
+func (w *Writer) dropConfirms(batch []*entry) []*entry {
+	return slices.DeleteFunc(batch, func(e *entry) bool {
+		if e.writes() {
+			return false
+		}
+		w.answer(e, Outcome{Err: unavailable})
+		return true
+	})
+}
+
+// writes reports whether the entry is more than a confirmation.
+func (e *entry) writes() bool { return e.Write.Event != nil || e.Write.Mark != nil }
 
 // number gives the events of the batch their epoch and seq, one after the
 // other from the heads on, and refuses the entries that have become pointless
@@ -95,16 +112,18 @@ func (w *Writer) append(batch []*entry) error {
 	for i, shard := range shards {
 		fences[i] = feedengine.Fence{Shard: shard, Epoch: w.tail(shard).epoch}
 	}
-	writes := make([]feedengine.Write, len(batch))
-	for i, e := range batch {
-		writes[i] = e.Write
+	writes := make([]feedengine.Write, 0, len(batch))
+	for _, e := range batch {
+		if e.writes() {
+			writes = append(writes, e.Write)
+		}
 	}
 	ctx, cancel := w.call()
 	defer cancel()
 	start := time.Now()
 	err := w.Log.Append(ctx, fences, writes)
 	w.metrics.seconds.UpdateDuration(start)
-	w.metrics.rows.Update(float64(len(batch)))
+	w.metrics.rows.Update(float64(len(writes)))
 	return err
 }
 

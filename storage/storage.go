@@ -41,6 +41,8 @@ type Log interface {
 	// the log rows, the keys, and the rows that the events mean for posts and
 	// follows. Marks merge by maximum. At nil the commit is on disk.
 	//
+	// Without writes it only says whether the fences hold.
+	//
 	// Following again changes nothing; of several changes of an edge in one commit
 	// the last counts. A key that was used in the last 24 hours is ErrRefused.
 	// Fences without writes ask whether the claims still hold.

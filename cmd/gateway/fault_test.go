@@ -223,7 +223,7 @@ func TestFencedNodeEnds(t *testing.T) {
 	if _, err := alice.try("publish", map[string]any{"text": "two"}); err == nil {
 		t.Error("a fenced node acknowledged a post")
 	}
-	if err := first.wait(); err == nil || first.code() != exitFailed {
+	if err := first.wait(); err == nil || first.code() != exitFenced {
 		t.Errorf("it ended with code %d\n%s", first.code(), first.logs)
 	}
 	if feed := second.wholeFeed("alice"); len(feed) != 1 {

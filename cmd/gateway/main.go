@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/feedgate/feedgate/feedengine"
 )
 
 // Exit codes.
@@ -15,6 +17,7 @@ const (
 	exitFailed = 1 // it ran, or tried to, and failed
 	exitUsage  = 2 // flags or settings that cannot be
 	exitForced = 3 // a second signal cut the graceful stop short
+	exitFenced = 4 // another process took the shards: to be started again by a person, not by a supervisor
 )
 
 func main() {
@@ -42,6 +45,8 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.As(err, &usage):
 		return exitUsage
+	case errors.Is(err, feedengine.ErrFenced):
+		return exitFenced
 	}
 	return exitFailed
 }

@@ -83,6 +83,14 @@ func testFenced(t *testing.T, h Harness) {
 		t.Errorf("a follow or a mark of the fenced batch was written: %+v", u)
 	}
 
+	// Without writes an append only says whether the fences hold.
+	if err := s.Append(t.Context(), []feedengine.Fence{other.fence(), old.fence()}, nil); !errors.Is(err, feedengine.ErrFenced) {
+		t.Errorf("confirming an old epoch: %v, want ErrFenced", err)
+	}
+	if err := s.Append(t.Context(), []feedengine.Fence{now.fence(), other.fence()}, nil); err != nil {
+		t.Errorf("confirming epochs that hold: %v", err)
+	}
+
 	// Epochs that were never given out are no better.
 	ahead := now.fence()
 	ahead.Epoch++
