@@ -61,13 +61,16 @@ func (l *stream) receive(p []byte) {
 	messages.Put(buf)
 }
 
-func (l *stream) wake() { l.s.srv.wg.Go(l.serve) }
-
-// serve flushes until nothing is left.
-func (l *stream) serve() {
-	if !l.s.enter() {
-		return
+// wake takes the reference for serve before there is a goroutine to wait for: the
+// server may be past waiting for those of a socket that has ended.
+func (l *stream) wake() {
+	if l.s.enter() {
+		l.s.srv.wg.Go(l.serve)
 	}
+}
+
+// serve flushes until nothing is left. It gives wake's reference back.
+func (l *stream) serve() {
 	defer l.s.exit()
 	b := batches.Get().(*Batch)
 	defer batches.Put(b)
