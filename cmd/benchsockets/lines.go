@@ -269,8 +269,9 @@ func (r *run) among(ctx context.Context) error {
 	x := float64(with.P99) / float64(without.P99)
 	r.table.add(fmt.Sprintf("p99 of the others, %d never read", r.slow), millis(with.P99), millis(without.P99)+" without", ratio(x), "1.2", x < 1.2)
 	r.table.note("  p50", millis(with.P50), millis(without.P50)+" without")
-	r.table.note("  resets, closes of those that do not read", fmt.Sprintf("%.0f, %.0f",
-		after["feedgate_outbox_resets_total"]-before["feedgate_outbox_resets_total"], after["feedgate_outbox_full_total"]-before["feedgate_outbox_full_total"]), "")
+	diff := func(name string) string { return fmt.Sprintf("%.0f", after[name]-before[name]) }
+	r.table.note("  full kernel buffers, resets, closes", diff("feedgate_socket_write_again_total")+", "+
+		diff("feedgate_outbox_resets_total")+", "+diff("feedgate_outbox_full_total"), "")
 	return nil
 }
 
