@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -248,16 +249,9 @@ func (r *run) among(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	large := make([]byte, 7900)
-	for i := range large {
-		large[i] = 'x'
+	if err := r.block(ctx, before[writeAgain]+float64(r.slow)); err != nil {
+		return err
 	}
-	for range floodPosts {
-		if err := r.node.post(ctx, flood, string(large)); err != nil {
-			return err
-		}
-	}
-	r.quiet(ctx)
 	with, err := r.steadily(ctx)
 	if err != nil {
 		return err
@@ -270,15 +264,35 @@ func (r *run) among(ctx context.Context) error {
 	r.table.add(fmt.Sprintf("p99 of the others, %d never read", r.slow), millis(with.P99), millis(without.P99)+" without", ratio(x), "1.2", x < 1.2)
 	r.table.note("  p50", millis(with.P50), millis(without.P50)+" without")
 	diff := func(name string) string { return fmt.Sprintf("%.0f", after[name]-before[name]) }
-	r.table.note("  full kernel buffers, resets, closes", diff("feedgate_socket_write_again_total")+", "+
+	r.table.note("  full kernel buffers, resets, closes", diff(writeAgain)+", "+
 		diff("feedgate_outbox_resets_total")+", "+diff("feedgate_outbox_full_total"), "")
 	return nil
 }
 
 const (
-	floodPosts  = 120 // of 8 KB to each that does not read: more than its buffers take
-	steadyPosts = 3   // per second, to all
+	writeAgain  = "feedgate_socket_write_again_total" // writes that found a full kernel buffer
+	floodPosts  = 800                                 // of 8 KB to each that does not read: more than any buffer takes
+	steadyPosts = 3                                   // per second, to all
 )
+
+// block posts to those that do not read until the node has found so many full
+// buffers.
+func (r *run) block(ctx context.Context, full float64) error {
+	large := strings.Repeat("x", 7900)
+	for i := range floodPosts {
+		if err := r.node.post(ctx, flood, large); err != nil {
+			return err
+		}
+		if i%20 != 0 {
+			continue
+		}
+		m, err := r.node.metrics()
+		if err != nil || m[writeAgain] >= full {
+			return err
+		}
+	}
+	return fmt.Errorf("%d posts of 8 KB do not block those that do not read", floodPosts)
+}
 
 // steadily posts to all, well below what can be delivered.
 func (r *run) steadily(ctx context.Context) (report, error) {
