@@ -46,6 +46,9 @@ func (p *payload) UnmarshalJSON(b []byte) error {
 		if !ok {
 			continue
 		}
+		if _, date := into.(**jwt.NumericDate); date && raw[0] == '"' {
+			return errors.New("a time that is no number") // the library would read its digits
+		}
 		if err := json.Unmarshal(raw, into); err != nil {
 			return err
 		}

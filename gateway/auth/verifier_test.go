@@ -240,6 +240,7 @@ func TestSecretVerify(t *testing.T) {
 		"sub with U+0000":            {hs(jwt.MapClaims{"sub": "al\x00ice"}), BadSubject},
 		"sub of 65 bytes":            {hs(jwt.MapClaims{"sub": strings.Repeat("u", 65)}), BadSubject},
 		"no exp":                     {hs(jwt.MapClaims{"exp": nil}), MissingExpiry},
+		"exp a string":               {raw(hs256, `{"sub":"alice","exp":"`+year9999+`"}`), Malformed},
 		"exp null":                   {raw(hs256, `{"sub":"alice","exp":null}`), MissingExpiry},
 		"exp under another name":     {raw(hs256, `{"sub":"alice","Exp":`+year9999+`}`), MissingExpiry},
 		"exp text":                   {raw(hs256, `{"sub":"alice","exp":"tomorrow"}`), Malformed},
