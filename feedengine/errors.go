@@ -40,6 +40,11 @@ func (e *Error) Retryable() bool {
 	return false
 }
 
+// ErrElsewhere is the refusal of a shard that is not, or no longer, served by the
+// node that was asked. Nothing was run: the request may go to the shard's owner.
+// It is compared by identity and does not reach clients.
+var ErrElsewhere = Refuse(Unavailable, "the shard is served by another node just now")
+
 // Refuse makes the Error of a refusal.
 func Refuse(code Code, message string) *Error { return &Error{Code: code, Message: message} }
 

@@ -104,15 +104,44 @@ type (
 	}
 )
 
-func (LogInput) input()       {}
-func (AttachInput) input()    {}
-func (DetachInput) input()    {}
-func (SyncInput) input()      {}
-func (StateInput) input()     {}
-func (CountsInput) input()    {}
-func (ReadInput) input()      {}
-func (MarkSavedInput) input() {}
-func (LoadedInput) input()    {}
-func (AuditInput) input()     {}
-func (RebuildInput) input()   {}
-func (EvictInput) input()     {}
+type (
+	// RejoinInput brings sessions of one gateway that were attached before: the
+	// shard has moved, its owner died, or messages on the way were lost. Each
+	// session is attached if it is not yet, and gets what it lacks: the events
+	// after its N, or a Reset when its Stream is not the view's or the tail does
+	// not reach back; the counters when its V is not the view's. There is no Reply.
+	RejoinInput struct {
+		Gateway  GatewayID
+		Sessions []Rejoin
+		// Whole says that these are all sessions that the gateway has in this
+		// shard: others of the same gateway are detached.
+		Whole bool
+	}
+	// GatewayGoneInput detaches all sessions of a gateway.
+	GatewayGoneInput struct{ Gateway GatewayID }
+)
+
+// Rejoin is one session as its gateway knows it.
+type Rejoin struct {
+	User       string
+	Session    SessionID
+	Stream     StreamID
+	N          uint64 // the last event that the gateway took, in this stream
+	V          uint64 // version of the last counters that it took
+	Background bool
+}
+
+func (RejoinInput) input()      {}
+func (GatewayGoneInput) input() {}
+func (LogInput) input()         {}
+func (AttachInput) input()      {}
+func (DetachInput) input()      {}
+func (SyncInput) input()        {}
+func (StateInput) input()       {}
+func (CountsInput) input()      {}
+func (ReadInput) input()        {}
+func (MarkSavedInput) input()   {}
+func (LoadedInput) input()      {}
+func (AuditInput) input()       {}
+func (RebuildInput) input()     {}
+func (EvictInput) input()       {}
