@@ -82,8 +82,8 @@ func (e *Engine) checkView(s slot, v *view, broken func(string, ...any)) {
 		broken("%s: %d unread kept and %d below", v.user, len(c.kept), c.below)
 	}
 	for i, sn := range v.sessions {
-		if slices.ContainsFunc(v.sessions[:i], func(o session) bool { return o.id == sn.id }) {
-			broken("%s: session %d is attached twice", v.user, sn.id)
+		if slices.ContainsFunc(v.sessions[:i], func(o session) bool { return o.id == sn.id && o.gateway == sn.gateway }) {
+			broken("%s: session %d of gateway %d is attached twice", v.user, sn.id, sn.gateway)
 		}
 		if sn.background && v.phase == phaseLive && sn.n > v.n {
 			broken("%s: session %d in the background at %d of %d", v.user, sn.id, sn.n, v.n)

@@ -119,6 +119,12 @@ func (e *Engine) Step(now int64, in Input) []Effect {
 		e.rebuildAll(in)
 	case EvictInput:
 		e.evict(in)
+	case RejoinInput:
+		e.rejoin(in)
+	case GatewayGoneInput:
+		e.gatewayGone(in.Gateway)
+	case RetireInput:
+		e.retire()
 	default:
 		panic(fmt.Sprintf("feedengine: unknown input %T", in))
 	}

@@ -31,16 +31,18 @@ type (
 		Resume  *Resume
 		Page    int
 	}
-	// DetachInput ends a session.
+	// DetachInput ends a session, which its gateway and its number name.
 	DetachInput struct {
 		Token   Token
 		User    string
+		Gateway GatewayID
 		Session SessionID
 	}
 	// SyncInput asks for the events after N again.
 	SyncInput struct {
 		Token   Token
 		User    string
+		Gateway GatewayID
 		Session SessionID
 		N       uint64
 	}
@@ -48,6 +50,7 @@ type (
 	StateInput struct {
 		Token      Token
 		User       string
+		Gateway    GatewayID
 		Session    SessionID
 		Background bool
 	}
@@ -117,8 +120,14 @@ type (
 		// shard: others of the same gateway are detached.
 		Whole bool
 	}
-	// GatewayGoneInput detaches all sessions of a gateway.
+	// GatewayGoneInput detaches all sessions of a gateway. Its GatewayID may be
+	// given to another one afterwards.
 	GatewayGoneInput struct{ Gateway GatewayID }
+
+	// RetireInput comes before Export: whatever waits for a load is answered
+	// with ErrElsewhere, for the next owner to be asked. SaveMarks under way
+	// have been answered before, so that no mark is durable which the views lack.
+	RetireInput struct{}
 )
 
 // Rejoin is one session as its gateway knows it.
@@ -133,6 +142,7 @@ type Rejoin struct {
 
 func (RejoinInput) input()      {}
 func (GatewayGoneInput) input() {}
+func (RetireInput) input()      {}
 func (LogInput) input()         {}
 func (AttachInput) input()      {}
 func (DetachInput) input()      {}

@@ -55,16 +55,42 @@ func (e *Engine) enter(s slot, v *view, w waiter, got *arrived) bool {
 			r.Replay = int(r.N - from)
 		}
 	}
-	if old := v.session(in.Session); old != nil {
-		*old = session{id: in.Session, gateway: in.Gateway}
-	} else {
-		v.sessions = append(v.sessions, session{id: in.Session, gateway: in.Gateway})
-		e.stats.Sessions++
-	}
 	e.idle.remove(e, s)
 	e.reply(w.token, r)
-	e.replay(v, v.session(in.Session), from)
+	e.replay(v, e.hold(v, session{id: in.Session, gateway: in.Gateway}), from)
 	return true
+}
+
+// hold makes a session one of the view's, or replaces what it is there.
+func (e *Engine) hold(v *view, s session) *session {
+	if old := v.session(s.gateway, s.id); old != nil {
+		*old = s
+		return old
+	}
+	v.sessions = append(v.sessions, s)
+	e.stats.Sessions++
+	return &v.sessions[len(v.sessions)-1]
+}
+
+// release ends those of the view's sessions that match.
+func (e *Engine) release(v *view, match func(session) bool) {
+	n := len(v.sessions)
+	v.sessions = slices.DeleteFunc(v.sessions, match)
+	e.stats.Sessions -= n - len(v.sessions)
+}
+
+// withdrawAttach refuses the attaches of the view that wait and match.
+func (e *Engine) withdrawAttach(v *view, match func(*AttachInput) bool) {
+	if v.pending == nil {
+		return
+	}
+	v.pending.waiters = slices.DeleteFunc(v.pending.waiters, func(w waiter) bool {
+		gone := w.attach != nil && match(w.attach)
+		if gone {
+			e.refuse(w.token, errNoSession)
+		}
+		return gone
+	})
 }
 
 // first is the page cut to its first n posts.
@@ -101,10 +127,10 @@ func (e *Engine) sendReset(v *view, s session, reason ResetReason) {
 var errNoSession = Refuse(Unavailable, "this socket is not attached to its stream just now")
 
 // attached finds a session. A request for one that is not there is refused.
-func (e *Engine) attached(token Token, user string, id SessionID) (*view, *session) {
+func (e *Engine) attached(token Token, user string, g GatewayID, id SessionID) (*view, *session) {
 	if at, ok := e.users[user]; ok {
 		v := e.at(at)
-		if s := v.session(id); s != nil {
+		if s := v.session(g, id); s != nil {
 			return v, s
 		}
 	}
@@ -113,7 +139,7 @@ func (e *Engine) attached(token Token, user string, id SessionID) (*view, *sessi
 }
 
 func (e *Engine) sync(in SyncInput) {
-	v, s := e.attached(in.Token, in.User, in.Session)
+	v, s := e.attached(in.Token, in.User, in.Gateway, in.Session)
 	if s == nil {
 		return
 	}
@@ -128,7 +154,7 @@ func (e *Engine) sync(in SyncInput) {
 }
 
 func (e *Engine) setState(in StateInput) {
-	v, s := e.attached(in.Token, in.User, in.Session)
+	v, s := e.attached(in.Token, in.User, in.Gateway, in.Session)
 	if s == nil {
 		return
 	}
@@ -152,18 +178,8 @@ func (e *Engine) detach(in DetachInput) {
 		return
 	}
 	v := e.at(at)
-	if p := v.pending; p != nil {
-		p.waiters = slices.DeleteFunc(p.waiters, func(w waiter) bool {
-			gone := w.attach != nil && w.attach.Session == in.Session
-			if gone {
-				e.refuse(w.token, errNoSession)
-			}
-			return gone
-		})
-	}
-	n := len(v.sessions)
-	v.sessions = slices.DeleteFunc(v.sessions, func(s session) bool { return s.id == in.Session })
-	e.stats.Sessions -= n - len(v.sessions)
+	e.withdrawAttach(v, func(w *AttachInput) bool { return w.Gateway == in.Gateway && w.Session == in.Session })
+	e.release(v, func(s session) bool { return s.gateway == in.Gateway && s.id == in.Session })
 	e.leave(at)
 }
 

@@ -126,9 +126,9 @@ func (v *view) withdrawPost(id ID) {
 // counts is what the user's devices show.
 func (v *view) counts() Counts { return Counts{Feed: v.feed.total(), V: v.v} }
 
-func (v *view) session(id SessionID) *session {
+func (v *view) session(g GatewayID, id SessionID) *session {
 	for i := range v.sessions {
-		if v.sessions[i].id == id {
+		if v.sessions[i].id == id && v.sessions[i].gateway == g {
 			return &v.sessions[i]
 		}
 	}

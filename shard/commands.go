@@ -77,11 +77,11 @@ func (a *actor) ask(m asked) {
 		a.step(feedengine.AttachInput{Token: a.token(m.Done), User: m.User, Session: do.Session,
 			Gateway: m.gateway, Resume: do.Resume, Page: do.Page})
 	case feedengine.Detach:
-		a.step(feedengine.DetachInput{Token: a.token(m.Done), User: m.User, Session: do.Session})
+		a.step(feedengine.DetachInput{Token: a.token(m.Done), User: m.User, Gateway: m.gateway, Session: do.Session})
 	case feedengine.Sync:
-		a.step(feedengine.SyncInput{Token: a.token(m.Done), User: m.User, Session: do.Session, N: do.N})
+		a.step(feedengine.SyncInput{Token: a.token(m.Done), User: m.User, Gateway: m.gateway, Session: do.Session, N: do.N})
 	case feedengine.SetState:
-		a.step(feedengine.StateInput{Token: a.token(m.Done), User: m.User, Session: do.Session, Background: do.Background})
+		a.step(feedengine.StateInput{Token: a.token(m.Done), User: m.User, Gateway: m.gateway, Session: do.Session, Background: do.Background})
 	}
 }
 
