@@ -25,6 +25,8 @@ type actor struct {
 	wake    chan struct{}
 	done    chan struct{} // closed when the goroutine has ended
 
+	epoch atomic.Uint64 // under which the shard was claimed
+
 	// Read by others, for metrics.
 	cursor    atomic.Uint64 // position in the ring after the last event applied
 	residents atomic.Int64
@@ -271,3 +273,6 @@ func (a *actor) tick() {
 	}
 	a.step(evict)
 }
+
+// place is where what the actor sends comes from.
+func (a *actor) place() feedengine.Place { return feedengine.Place{Shard: a.shard, Epoch: a.epoch.Load()} }

@@ -34,9 +34,9 @@ func (a *actor) doRest() {
 func (a *actor) carryOut(effect feedengine.Effect) {
 	switch e := effect.(type) {
 	case feedengine.Deliver:
-		a.host.opts.Outlet.Deliver(e.Delivery)
+		a.host.opts.Outlet.Deliver(a.place(), e.Gateway, e.Delivery)
 	case feedengine.SendReset:
-		a.host.opts.Outlet.Reset(e.Reset)
+		a.host.opts.Outlet.Reset(a.place(), e.Gateway, e.Reset)
 	case feedengine.Reply:
 		if done, ok := a.waiting[e.Token]; ok {
 			delete(a.waiting, e.Token)

@@ -26,11 +26,11 @@ type Store interface {
 	Shards() int
 }
 
-// Outlet takes what sessions are to be sent. Its methods are called on the
-// shards' goroutines and must not hold them up.
+// Outlet takes what the sessions of one gateway are to be sent, and from where it
+// comes. Its methods are called on the shards' goroutines and must not hold them up.
 type Outlet interface {
-	Deliver(feedengine.Delivery)
-	Reset(feedengine.Reset)
+	Deliver(at feedengine.Place, to feedengine.GatewayID, d feedengine.Delivery)
+	Reset(at feedengine.Place, to feedengine.GatewayID, r feedengine.Reset)
 }
 
 // Options are what a host is made of. A zero value means the default that a
@@ -51,6 +51,18 @@ type Options struct {
 	AuditEvery time.Duration    // how often somebody's counters are recounted; 500 ms, negative: never
 	Retention  time.Duration    // how long logs and keys are kept; 24 h
 	Confirm    time.Duration    // how often the node makes sure that its shards are still its own; 3 s
+
+	// Cluster: other nodes own shards of this store too. The host then claims
+	// nothing, serves what it is told to Open, and only while its lease holds.
+	Cluster bool
+	// Announce tells of a contiguous piece of a log of this node that has become
+	// durable, before its writes are answered. First is the seq with which the
+	// epoch begins. Called on the writer's goroutine; the slice is valid during
+	// the call only. Nil: nobody is told.
+	Announce func(shard feedengine.ShardID, epoch, first uint64, events []*feedengine.Event)
+	// OnLost tells, with Cluster, of shards that are another's: they are served
+	// here no longer. Called on the writer's goroutine, which it must not hold up.
+	OnLost func(shards []feedengine.ShardID, err error)
 }
 
 func (o *Options) setDefaults() {

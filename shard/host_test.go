@@ -40,7 +40,7 @@ type devices struct {
 	by map[feedengine.SessionID]*device
 }
 
-func (d *devices) Deliver(del feedengine.Delivery) {
+func (d *devices) Deliver(_ feedengine.Place, _ feedengine.GatewayID, del feedengine.Delivery) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, to := range del.To {
@@ -67,7 +67,7 @@ func (d *devices) Deliver(del feedengine.Delivery) {
 	}
 }
 
-func (d *devices) Reset(r feedengine.Reset) {
+func (d *devices) Reset(_ feedengine.Place, _ feedengine.GatewayID, r feedengine.Reset) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	dev := d.by[r.Session]

@@ -88,8 +88,10 @@ func BenchmarkPublishCelebrity(b *testing.B) {
 // crowd counts what its sessions are sent.
 type crowd struct{ delivered atomic.Int64 }
 
-func (c *crowd) Deliver(d feedengine.Delivery) { c.delivered.Add(int64(len(d.To))) }
-func (c *crowd) Reset(feedengine.Reset)        {}
+func (c *crowd) Deliver(_ feedengine.Place, _ feedengine.GatewayID, d feedengine.Delivery) {
+	c.delivered.Add(int64(len(d.To)))
+}
+func (c *crowd) Reset(feedengine.Place, feedengine.GatewayID, feedengine.Reset) {}
 
 func (c *crowd) attach(b *testing.B, h *shard.Host, n int) {
 	var wg sync.WaitGroup

@@ -109,8 +109,8 @@ func publishAs(h *shard.Host, user string) error {
 
 type nowhere struct{}
 
-func (nowhere) Deliver(feedengine.Delivery) {}
-func (nowhere) Reset(feedengine.Reset)      {}
+func (nowhere) Deliver(feedengine.Place, feedengine.GatewayID, feedengine.Delivery) {}
+func (nowhere) Reset(feedengine.Place, feedengine.GatewayID, feedengine.Reset)      {}
 
 // BenchmarkPublishPostgres compares 256 publishers through a node's one log
 // writer with the same rows written a transaction each: on one connection, and

@@ -10,6 +10,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/gateway"
 	"github.com/feedgate/feedgate/gateway/auth"
 	"github.com/feedgate/feedgate/gateway/demo"
@@ -188,8 +189,16 @@ func (a Addrs) url() string {
 	return scheme + "://" + net.JoinHostPort(host, port) + "/"
 }
 
-// outlet hands what shards deliver to the gateway.
+// outlet hands what shards deliver to the node's one gateway.
 type outlet struct{ *gateway.Gateway }
+
+func (o outlet) Deliver(_ feedengine.Place, _ feedengine.GatewayID, d feedengine.Delivery) {
+	o.Gateway.Deliver(d)
+}
+
+func (o outlet) Reset(_ feedengine.Place, _ feedengine.GatewayID, r feedengine.Reset) {
+	o.Gateway.Reset(r)
+}
 
 // health asks the store; the bus of one node is the process itself.
 type health struct{ store storage.Store }
