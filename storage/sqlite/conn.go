@@ -22,6 +22,7 @@ type conn struct {
 	args     []driver.NamedValue // reused
 	row      []value             // reused
 	ran      int                 // queries since begin
+	heads    headsRead           // what a reader knows of the shards' epochs
 
 	// commitWith, in tests, stands in for the next COMMIT.
 	commitWith func(commit func() error) error

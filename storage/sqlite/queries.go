@@ -16,6 +16,7 @@ const (
 
 	dataVersion
 	readAllHeads
+	readTails
 	tailsOf
 	setTails
 	insertPost
@@ -86,6 +87,8 @@ INSERT INTO tails (block, tails) SELECT block, zeroblob(16 * min(64, ?1 - block 
 SELECT s.epoch, s.epoch_first, t.tails
 FROM shards s LEFT JOIN tails t ON t.block = s.shard / 64 AND s.shard % 64 = 0
 ORDER BY s.shard`,
+	// → of each 64 shards the tails; with the first of them the sum of all epochs
+	readTails: `SELECT tails, iif(block = 0, (SELECT sum(epoch) FROM shards), 0) FROM tails ORDER BY block`,
 	// ?1 block → tails
 	tailsOf: `SELECT tails FROM tails WHERE block = ?1`,
 	// tails, block
@@ -183,10 +186,12 @@ WHERE id > (SELECT value FROM settings WHERE name = 'trimmed') AND id <= ?1 AND 
 	trimKeys: `
 DELETE FROM keys WHERE id <= (SELECT max(id) FROM (SELECT id FROM keys WHERE id < ?1 ORDER BY id LIMIT ?2))`,
 
-	// ?1 [user, …] → position in ?1, author, since
+	// ?1 [user, …] → position in ?1, "author-since,author-since" of those followed,
+	// NULL without any; no user id has a comma. One row for a user: the driver and
+	// its caller take about 1 µs for a row of three.
 	follows: `
-SELECT u.key, f.author, f.since
-FROM json_each(?1) u CROSS JOIN follows f ON f.follower = u.value`,
+SELECT u.key, (SELECT group_concat(f.author || -f.since) FROM follows f WHERE f.follower = u.value)
+FROM json_each(?1) u`,
 	// ?1 [user, …], ?2 keep, ?3 count at most → position in ?1, mark, how many,
 	// [[id, author], …] of the newest ones in no order.
 	// Counting stops at ?3. Then the authors of the newest unread posts are found,

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
@@ -29,7 +31,7 @@ func (s *Store) Load(ctx context.Context, users []feedengine.LoadUser, keep int)
 	}
 	err := s.read(ctx, "load", func(c *conn) error {
 		defer func() { statements = c.ran }()
-		if err := readHeads(ctx, c, snap.Heads); err != nil || len(users) == 0 {
+		if err := c.heads.read(ctx, c, snap.Heads); err != nil || len(users) == 0 {
 			return err
 		}
 		which := array(names)
@@ -48,15 +50,28 @@ func (s *Store) Load(ctx context.Context, users []feedengine.LoadUser, keep int)
 }
 
 func loadFollows(ctx context.Context, c *conn, which string, users []feedengine.LoadedUser) error {
-	err := c.each(ctx, follows, func(row []value) error {
-		u := &users[row[0].(int64)]
-		u.Follows = append(u.Follows, feedengine.Edge{Author: row[1].(string), Since: feedengine.ID(row[2].(int64))})
-		return nil
+	return c.each(ctx, follows, func(row []value) (err error) {
+		if list, ok := row[1].(string); ok {
+			users[row[0].(int64)].Follows, err = edgesOf(list)
+		}
+		return err
 	}, which)
-	for i := range users {
-		slices.SortFunc(users[i].Follows, byAuthor) // as they come, but nobody promises it
+}
+
+// edgesOf reads author-since,author-since of at least one. A user id may have
+// dashes: the last one counts.
+func edgesOf(list string) ([]feedengine.Edge, error) {
+	edges := make([]feedengine.Edge, 0, strings.Count(list, ",")+1)
+	for edge := range strings.SplitSeq(list, ",") {
+		dash := strings.LastIndexByte(edge, '-')
+		since, err := strconv.ParseInt(edge[dash+1:], 10, 64)
+		if dash < 0 || err != nil {
+			return nil, fmt.Errorf("%w: whom a user follows: %q", feedengine.ErrUnavailable, edge)
+		}
+		edges = append(edges, feedengine.Edge{Author: edge[:dash], Since: feedengine.ID(since)})
 	}
-	return err
+	slices.SortFunc(edges, byAuthor) // as they come, but nobody promises it
+	return edges, nil
 }
 
 func byAuthor(a, b feedengine.Edge) int { return cmp.Compare(a.Author, b.Author) }
