@@ -2,52 +2,131 @@ package bus
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 )
 
-// Hub is what the nodes of one process share in the place of Redis.
-type Hub struct{}
-
-// Passage is one message on its way to one subscribed node, as a Hub's Faults see it.
-type Passage struct {
-	Topic    string
-	From, To string // names given to Join
-	Nth      uint64 // counts the messages from From to To, from 1
-	Msg      []byte // read only
-}
-
-// Fate is what becomes of a Passage. The zero Fate: it arrives at once.
-type Fate struct {
-	Drop     bool
-	Delay    time.Duration
-	Overtake bool          // with Delay: later messages may arrive first; without it the delay holds them up too
-	Again    int           // how many more times it arrives
-	Later    time.Duration // the repetitions come that much later each
-}
-
-// NewHub makes a hub. faults decides about each passage; nil: all arrive at once.
-// It is called with the hub's lock held: it must be quick and must not call the hub.
-func NewHub(faults func(Passage) Fate) *Hub { panic("not yet") }
-
-// Join makes the bus of one node. Names may repeat: a node that comes back joins again.
-func (h *Hub) Join(name string) *Memory { panic("not yet") }
-
-// SetFaults replaces the faults from now on.
-func (h *Hub) SetFaults(faults func(Passage) Fate) { panic("not yet") }
-
-// SetDown begins or ends an outage for all: publishing fails, what is under way is lost.
-func (h *Hub) SetDown(down bool) { panic("not yet") }
+// ErrAway is why a Ping fails while the bus cannot be reached.
+var ErrAway = errors.New("bus: cannot be reached")
 
 // Memory is one node's bus on a Hub.
-type Memory struct{}
+type Memory struct {
+	hub  *Hub
+	name string
+
+	// Guarded by hub.mu.
+	cut, closed bool
+	inbox       letters
+	held        map[*Memory]time.Time // when the last message to that node arrives that none may overtake
+	handlers    map[string][]*handler
+
+	wake    chan struct{} // holds one: the inbox has changed
+	calling chan struct{} // holds one: handlers are being called
+	ended   chan struct{} // closed when deliver has returned
+}
+
+type handler struct{ h func(msg []byte) }
 
 // SetCut begins or ends an outage for this node alone.
-func (m *Memory) SetCut(cut bool) { panic("not yet") }
+func (m *Memory) SetCut(cut bool) {
+	m.hub.mu.Lock()
+	defer m.hub.mu.Unlock()
+	m.cut = cut
+	if cut {
+		m.inbox.drop()
+	}
+}
 
-func (m *Memory) Publish(topic string, msg []byte) bool { panic("not yet") }
+// Publish is Bus.Publish.
+func (m *Memory) Publish(topic string, msg []byte) bool { return m.hub.publish(m, topic, msg) }
 
-func (m *Memory) Subscribe(topic string, h func(msg []byte)) (cancel func()) { panic("not yet") }
+// Subscribe is Bus.Subscribe. It takes effect at once.
+func (m *Memory) Subscribe(topic string, h func(msg []byte)) (cancel func()) {
+	mine := &handler{h}
+	m.hub.mu.Lock()
+	defer m.hub.mu.Unlock()
+	m.handlers[topic] = append(slices.Clip(m.handlers[topic]), mine)
+	return func() {
+		m.hub.mu.Lock()
+		kept := slices.DeleteFunc(slices.Clone(m.handlers[topic]), func(other *handler) bool { return other == mine })
+		if m.handlers[topic] = kept; len(kept) == 0 {
+			delete(m.handlers, topic)
+		}
+		m.hub.mu.Unlock()
+		m.calling <- struct{}{} // waits for a call under way
+		<-m.calling
+	}
+}
 
-func (m *Memory) Ping(ctx context.Context) error { panic("not yet") }
+// Ping is Bus.Ping.
+func (m *Memory) Ping(context.Context) error {
+	m.hub.mu.Lock()
+	defer m.hub.mu.Unlock()
+	if m.hub.down || m.cut || m.closed {
+		return ErrAway
+	}
+	return nil
+}
 
-func (m *Memory) Close() error { panic("not yet") }
+// Close is Bus.Close. The node leaves the hub.
+func (m *Memory) Close() error {
+	m.hub.leave(m)
+	m.poke()
+	<-m.ended
+	return nil
+}
+
+// never is how long to wait for a message when none is on its way.
+const never time.Duration = 1<<63 - 1
+
+func (m *Memory) poke() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// deliver calls the handlers with what has arrived, until Close.
+func (m *Memory) deliver() {
+	defer close(m.ended)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		m.calling <- struct{}{}
+		msg, handlers, wait, open := m.next()
+		for _, h := range handlers {
+			h.h(msg)
+		}
+		<-m.calling
+		switch {
+		case !open:
+			return
+		case wait == never:
+			<-m.wake
+		case wait > 0:
+			timer.Reset(wait)
+			select {
+			case <-m.wake:
+			case <-timer.C:
+			}
+		}
+	}
+}
+
+// next takes the next message that has arrived, or says how long to wait for one.
+func (m *Memory) next() (msg []byte, to []*handler, wait time.Duration, open bool) {
+	m.hub.mu.Lock()
+	defer m.hub.mu.Unlock()
+	if m.closed {
+		return nil, nil, 0, false
+	}
+	if len(m.inbox) == 0 {
+		return nil, nil, never, true
+	}
+	if wait = time.Until(m.inbox[0].due); wait > 0 {
+		return nil, nil, wait, true
+	}
+	first := m.inbox.take()
+	return first.msg, m.handlers[first.topic], 0, true
+}
