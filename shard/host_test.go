@@ -558,6 +558,7 @@ func TestHostFallsBehindTheRing(t *testing.T) {
 		h.store.mu.Unlock()
 		h.host.ring.Append(events)
 		release()
+		time.Sleep(100 * time.Millisecond) // in which the loader gathers
 		synctest.Wait()
 		if dev.resets != 1 || dev.counts.Feed != 20 {
 			t.Fatalf("after falling behind: %+v", dev)

@@ -44,6 +44,11 @@ type LoaderOptions struct {
 	Queue    int           // users that may wait; default 1<<17
 	Timeout  time.Duration // of one call of the store; default 10 s
 
+	// Gather is the least time from the beginning of a query to that of the next,
+	// unless there is a full batch; default 10 ms. Users come one by one even in a
+	// storm of reconnects, and a query costs 100 µs before the first of them.
+	Gather time.Duration
+
 	// Deliver takes a shard's part of a batch. It is called from as many
 	// goroutines as there are queries, and may wait.
 	Deliver func(shard feedengine.ShardID, l *Loaded)
@@ -56,9 +61,9 @@ type LoaderOptions struct {
 // users per statement: a storm of reconnects costs hundreds of queries and not
 // hundreds of thousands.
 //
-// Who asks first does not wait. While a query is under way the others gather,
-// and go when it is back, or as soon as they fill a batch and a second query
-// may run.
+// Who asks first does not wait. While a query is under way, and until Gather after
+// it began, the others gather; they go when both are over, or as soon as they fill
+// a batch and a second query may run.
 type Loader struct {
 	// Set at construction.
 	LoaderOptions
@@ -70,9 +75,11 @@ type Loader struct {
 	mu       sync.Mutex
 	changed  sync.Cond // queue, busy or stopped
 	queue    []waiter
-	busy     int // queries under way
-	limit    int // users of the next query: MaxBatch, or less while that takes too long
-	failures int // in a row
+	busy     int       // queries under way
+	limit    int       // users of the next query: MaxBatch, or less while that takes too long
+	began    time.Time // when the last query did
+	timed    bool      // changed is signalled when Gather is over
+	failures int       // in a row
 	pauses   backoff
 	stopped  bool
 }
@@ -99,6 +106,7 @@ func NewLoader(o LoaderOptions) *Loader {
 	o.Keep = cmp.Or(o.Keep, 512)
 	o.Queue = cmp.Or(o.Queue, 1<<17)
 	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
+	o.Gather = cmp.Or(o.Gather, 10*time.Millisecond)
 	l := &Loader{
 		LoaderOptions: o,
 		limit:         o.MaxBatch,
@@ -132,7 +140,9 @@ func (l *Loader) Ask(shard feedengine.ShardID, user feedengine.LoadUser) bool {
 		return false
 	}
 	l.queue = append(l.queue, waiter{shard, user})
-	l.changed.Signal()
+	if len(l.queue) >= l.limit || l.busy == 0 && !l.timed { // else there is another signal to come
+		l.changed.Signal()
+	}
 	return true
 }
 
@@ -172,7 +182,7 @@ func (l *Loader) take() []waiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		if n := len(l.queue); n >= l.limit || n > 0 && (l.busy == 0 || l.stopped) {
+		if n := len(l.queue); n >= l.limit || n > 0 && (l.stopped || l.busy == 0 && l.gathered()) {
 			break
 		}
 		if l.stopped {
@@ -184,7 +194,27 @@ func (l *Loader) take() []waiter {
 	batch := l.queue[:n:n]
 	l.queue = l.queue[n:]
 	l.busy++
+	l.began = time.Now()
 	return batch
+}
+
+// gathered says whether the last query began long enough ago. If not, it has
+// changed signalled when that is so. l.mu is held.
+func (l *Loader) gathered() bool {
+	left := l.Gather - time.Since(l.began)
+	if left <= 0 {
+		return true
+	}
+	if !l.timed {
+		l.timed = true
+		time.AfterFunc(left, func() {
+			l.mu.Lock()
+			l.timed = false
+			l.mu.Unlock()
+			l.changed.Signal()
+		})
+	}
+	return false
 }
 
 // Batches shrink when a query takes longer than slowLoad, as one with a

@@ -147,6 +147,34 @@ func TestLoaderGathersWhileAQueryIsUnderWay(t *testing.T) {
 	})
 }
 
+// One by one they come, faster than queries are worth it: who is first does not
+// wait, the others share a query every Gather.
+func TestLoaderGathersAfterAQuery(t *testing.T) {
+	synctested(t, func(t *testing.T) {
+		b := newLoaderBench(t, 1, func(o *LoaderOptions) { o.MaxBatch, o.Gather = 30, 20*time.Millisecond })
+		start := time.Now()
+		for i := range 40 {
+			b.l.Ask(0, askFor(i))
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := b.sizes(); !slices.Equal(got, []int{1, 20, 19}) && !slices.Equal(got, []int{1, 19, 20}) {
+			t.Fatalf("queries for %v users", got)
+		}
+		if at := b.delivered[0].at; !at.Equal(start) {
+			t.Fatalf("the first waited %v", at.Sub(start))
+		}
+		for i := range 31 {
+			b.l.Ask(0, askFor(i))
+			synctest.Wait()
+		}
+		if got := b.sizes()[3:]; !slices.Equal(got, []int{1, 30}) {
+			t.Fatalf("queries for %v users: a full batch does not wait", got)
+		}
+	})
+}
+
 func TestLoaderAsksForAUserOnce(t *testing.T) {
 	synctested(t, func(t *testing.T) {
 		b := newLoaderBench(t, 1, nil)
