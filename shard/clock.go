@@ -53,3 +53,7 @@ func (c *Clock) Observe(t feedengine.Tick) {
 func (c *Clock) Now() feedengine.Tick {
 	return max(feedengine.Tick(c.last.Load()), feedengine.TickAt(c.now()))
 }
+
+// Clock is the clock of all ids that the host gives out. What other nodes' clocks
+// say is observed by it.
+func (h *Host) Clock() *Clock { return h.clock }
