@@ -123,7 +123,7 @@ func NewHost(ctx context.Context, opts Options) (*Host, error) {
 	for i := range all {
 		all[i] = feedengine.ShardID(i)
 	}
-	heads, err := opts.Store.Claim(ctx, opts.Node, all)
+	heads, err := claimAll(ctx, opts.Store, opts.Node, shards)
 	if err != nil {
 		return nil, fmt.Errorf("claim %d shards: %w", shards, err)
 	}

@@ -15,7 +15,8 @@ import (
 
 // Log is what a Writer writes to. storage.Store says what its methods promise.
 type Log interface {
-	Claim(ctx context.Context, node string, shards []feedengine.ShardID) ([]feedengine.Head, error)
+	Claim(ctx context.Context, node string, expect []feedengine.Fence) ([]feedengine.Claimed, error)
+	Owners(ctx context.Context) ([]feedengine.Owner, error)
 	Append(ctx context.Context, fences []feedengine.Fence, writes []feedengine.Write) error
 	Keys(ctx context.Context, ask []feedengine.Key) ([]*feedengine.Key, error)
 }

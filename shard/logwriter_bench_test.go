@@ -19,7 +19,11 @@ type slowLog struct {
 	commits     int
 }
 
-func (s *slowLog) Claim(context.Context, string, []feedengine.ShardID) ([]feedengine.Head, error) {
+func (s *slowLog) Claim(context.Context, string, []feedengine.Fence) ([]feedengine.Claimed, error) {
+	return nil, feedengine.ErrUnavailable
+}
+
+func (s *slowLog) Owners(context.Context) ([]feedengine.Owner, error) {
 	return nil, feedengine.ErrUnavailable
 }
 

@@ -27,14 +27,15 @@ func (w *Writer) resolve(batch []*entry) (rest []*entry, reached bool) {
 		}
 		return batch, true
 	}
-	shards := shardsOf(batch)
-	var heads []feedengine.Head
-	ok := w.persist("claim", func() (err error) {
+	claim := reclaim{store: w.Log, node: w.Node}
+	for _, shard := range shardsOf(batch) {
+		claim.expect = append(claim.expect, feedengine.Fence{Shard: shard, Epoch: w.tail(shard).epoch})
+	}
+	ok := w.persist("claim", func() error {
 		ctx, cancel := w.call()
 		defer cancel()
 		w.metrics.claim.Inc()
-		heads, err = w.Log.Claim(ctx, w.Node, shards)
-		return err
+		return claim.try(ctx)
 	})
 	if !ok {
 		w.refuse(batch, unavailable)
@@ -42,8 +43,8 @@ func (w *Writer) resolve(batch []*entry) (rest []*entry, reached bool) {
 	}
 
 	stands := map[*feedengine.Event]bool{}
-	for i, shard := range shards {
-		if !w.compare(shard, heads[i], eventsOf(batch, shard), stands) {
+	for _, c := range claim.claimed {
+		if !w.compare(c, eventsOf(batch, c.Shard), stands) {
 			w.refuse(batch, unavailable)
 			return nil, false
 		}
@@ -65,18 +66,21 @@ func (w *Writer) resolve(batch []*entry) (rest []*entry, reached bool) {
 }
 
 // compare takes note of which of the events, sent to follow the shard's tail,
-// stand in the log whose head was found, and goes on from there. It says false
-// when Stop was cut short.
-func (w *Writer) compare(shard feedengine.ShardID, head feedengine.Head, sent []*feedengine.Event, stands map[*feedengine.Event]bool) bool {
+// stand in the log whose head was found, and goes on from there, if the shard was
+// won. It says false when Stop was cut short.
+func (w *Writer) compare(c feedengine.Claimed, sent []*feedengine.Event, stands map[*feedengine.Event]bool) bool {
+	shard, head := c.Shard, c.Head
 	before := w.tail(shard)
-	w.mu.Lock()
-	w.logs[shard].epoch = head.Epoch
-	w.mu.Unlock()
-	if head.Seq == before.seq && head.ID == before.id {
+	if c.Won {
+		w.mu.Lock()
+		w.logs[shard].epoch = head.Epoch
+		w.mu.Unlock()
+	}
+	if c.Won && head.Seq == before.seq && head.ID == before.id {
 		return true
 	}
 	if len(sent) > 0 {
-		if last := sent[len(sent)-1]; head.Seq == last.Seq && head.ID == last.ID {
+		if last := sent[len(sent)-1]; c.Won && head.Seq == last.Seq && head.ID == last.ID {
 			for _, event := range sent {
 				stands[event] = true
 			}
@@ -101,6 +105,10 @@ func (w *Writer) compare(shard feedengine.ShardID, head feedengine.Head, sent []
 		if i < len(found) && found[i].Seq == event.Seq && found[i].ID == event.ID {
 			stands[event] = true
 		}
+	}
+	if !c.Won {
+		w.lose(shard, fmt.Errorf("log %d is of epoch %d, left at %d: %w", shard, head.Epoch, before.epoch, feedengine.ErrFenced))
+		return true
 	}
 	w.lose(shard, fmt.Errorf("log %d stands at %d (id %d), left at %d (id %d) with %d sent: %w",
 		shard, head.Seq, head.ID, before.seq, before.id, len(sent), errOvertaken))

@@ -30,6 +30,7 @@ type fakeStore struct {
 	mu       sync.Mutex
 	logs     [][]*feedengine.Event // by shard; own copies
 	epochs   []uint64
+	owners   []string
 	firsts   []uint64
 	trimmed  []uint64 // last seq that is gone from the log
 	keys     map[fakeKey]feedengine.Key
@@ -71,6 +72,7 @@ func newFakeStore(shards int) *fakeStore {
 	return &fakeStore{
 		logs:    make([][]*feedengine.Event, shards),
 		epochs:  make([]uint64, shards),
+		owners:  make([]string, shards),
 		firsts:  make([]uint64, shards),
 		trimmed: make([]uint64, shards),
 		keys:    map[fakeKey]feedengine.Key{},
@@ -92,7 +94,7 @@ func (s *fakeStore) claimAll() []feedengine.Head {
 	return heads
 }
 
-func (s *fakeStore) Claim(ctx context.Context, _ string, shards []feedengine.ShardID) ([]feedengine.Head, error) {
+func (s *fakeStore) Claim(ctx context.Context, node string, expect []feedengine.Fence) ([]feedengine.Claimed, error) {
 	switch s.begin(ctx, "claim") {
 	case works:
 	case faultUnavailable:
@@ -101,33 +103,70 @@ func (s *fakeStore) Claim(ctx context.Context, _ string, shards []feedengine.Sha
 		<-ctx.Done()
 		return nil, ctx.Err()
 	case faultCommitted, faultGhost:
-		defer func() { s.mu.Lock(); defer s.mu.Unlock(); s.claimEach(shards) }()
+		defer func() { s.mu.Lock(); defer s.mu.Unlock(); s.claimEach(node, expect) }()
 		return nil, feedengine.ErrUnknownOutcome
 	default:
 		return nil, feedengine.ErrUnknownOutcome
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, shard := range shards {
-		if int(shard) >= len(s.logs) {
-			return nil, fmt.Errorf("shard %d: %w", shard, feedengine.ErrRefused)
+	for _, f := range expect {
+		if int(f.Shard) >= len(s.logs) {
+			return nil, fmt.Errorf("shard %d: %w", f.Shard, feedengine.ErrRefused)
 		}
 	}
-	return s.claimEach(shards), nil
+	return s.claimEach(node, expect), nil
 }
 
-func (s *fakeStore) claimEach(shards []feedengine.ShardID) (heads []feedengine.Head) {
-	for _, shard := range shards {
-		heads = append(heads, s.claim(shard))
+func (s *fakeStore) claimEach(node string, expect []feedengine.Fence) (claimed []feedengine.Claimed) {
+	for _, f := range expect {
+		c := feedengine.Claimed{Shard: f.Shard, Won: s.epochs[f.Shard] == f.Epoch}
+		if s.endGhost(); c.Won {
+			s.owners[f.Shard] = node
+			s.claim(f.Shard)
+		}
+		c.Head = s.head(f.Shard, 0)
+		claimed = append(claimed, c)
 	}
-	return heads
+	return claimed
 }
 
-func (s *fakeStore) claim(shard feedengine.ShardID) feedengine.Head {
+func (s *fakeStore) Owners(ctx context.Context) ([]feedengine.Owner, error) {
+	if err := s.read(ctx, "owners"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var owners []feedengine.Owner
+	for shard, epoch := range s.epochs {
+		owners = append(owners, feedengine.Owner{Shard: feedengine.ShardID(shard), Node: s.owners[shard], Epoch: epoch})
+	}
+	return owners, nil
+}
+
+func (s *fakeStore) Heads(ctx context.Context) ([]feedengine.Head, error) {
+	if err := s.read(ctx, "heads"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var heads []feedengine.Head
+	for shard := range s.logs {
+		heads = append(heads, s.head(feedengine.ShardID(shard), 0))
+	}
+	return heads, nil
+}
+
+// endGhost lets a commit that is still under way happen.
+func (s *fakeStore) endGhost() {
 	if s.ghost != nil {
 		s.ghost()
 		s.ghost = nil
 	}
+}
+
+func (s *fakeStore) claim(shard feedengine.ShardID) feedengine.Head {
+	s.endGhost()
 	s.epochs[shard]++
 	s.firsts[shard] = uint64(len(s.logs[shard])) + 1
 	return s.head(shard, 0)
@@ -290,14 +329,21 @@ func (s *fakeStore) key(at fakeKey) *feedengine.Key {
 }
 
 func (s *fakeStore) ReadLog(ctx context.Context, shard feedengine.ShardID, after uint64, limit int) ([]*feedengine.Event, error) {
+	return s.ReadLogs(ctx, []feedengine.Position{{Shard: shard, Seq: after}}, limit)
+}
+
+func (s *fakeStore) ReadLogs(ctx context.Context, after []feedengine.Position, limit int) (events []*feedengine.Event, err error) {
 	if err := s.read(ctx, "readlog"); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	from := max(after, s.trimmed[shard])
-	log := s.logs[shard]
-	return slices.Clone(log[min(from, uint64(len(log))):min(from+uint64(limit), uint64(len(log)))]), nil
+	for _, p := range after {
+		from := max(p.Seq, s.trimmed[p.Shard])
+		log := s.logs[p.Shard]
+		events = append(events, log[min(from, uint64(len(log))):min(from+uint64(limit), uint64(len(log)))]...)
+	}
+	return events, nil
 }
 
 func (s *fakeStore) Load(ctx context.Context, users []feedengine.LoadUser, keep int) (*feedengine.Snapshot, error) {

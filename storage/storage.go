@@ -29,12 +29,25 @@ type Log interface {
 	// Shards is the number of shards that the database was set up with.
 	Shards() int
 
-	// Claim raises the epoch of the shards, in one transaction and in shard
-	// order, and returns their heads, in the order of shards. An Append under
-	// an older epoch is refused from then on; one that was committing has been
-	// waited for, so the heads are final. ErrUnknownOutcome: the epochs may have
-	// been raised; claim again. ErrRefused: there is no such shard.
-	Claim(ctx context.Context, node string, shards []feedengine.ShardID) ([]feedengine.Head, error)
+	// Claim raises, in one transaction and in shard order, the epoch of those
+	// shards whose epoch is still the expected one, and makes node their owner.
+	// It answers in the order of expect, in which a shard stands once: Won says
+	// whether the shard was raised, and Head is its log's under the epoch that it
+	// has now, its own or the winner's. An Append under an older epoch is refused
+	// from then on; one that was committing has been waited for, so the head of a
+	// shard that was won is final. So is what a lost one's log has of older epochs.
+	//
+	// ErrUnknownOutcome: the epochs may have been raised, and may still be: look
+	// at Owners, and claim again, expecting what stands there. ErrRefused: there is
+	// no such shard, or one is named twice; none was raised.
+	Claim(ctx context.Context, node string, expect []feedengine.Fence) ([]feedengine.Claimed, error)
+
+	// Owners says who claimed each shard last, in order of shard.
+	Owners(ctx context.Context) ([]feedengine.Owner, error)
+
+	// Heads says where all logs stand, in order of shard: one statement, and one
+	// snapshot.
+	Heads(ctx context.Context) ([]feedengine.Head, error)
 
 	// Append commits the writes, all or nothing, in one round trip, if every
 	// fence still holds. Events carry their Seq, Epoch and ID; the store writes
@@ -55,6 +68,10 @@ type Log interface {
 	// ReadLog returns at most limit events of the shard's log with a Seq above
 	// after, in order. Fewer than there should be means that they were trimmed.
 	ReadLog(ctx context.Context, shard feedengine.ShardID, after uint64, limit int) ([]*feedengine.Event, error)
+
+	// ReadLogs is ReadLog of many logs in one snapshot: log by log in the order of
+	// after, at most limit events of each.
+	ReadLogs(ctx context.Context, after []feedengine.Position, limit int) ([]*feedengine.Event, error)
 
 	// Trim deletes one bounded piece of log rows and keys older than before and
 	// returns how many rows; 0 means that none are left. A shard's last log row
@@ -88,4 +105,21 @@ type Reads interface {
 	// user named by after ("" : from the start), at most limit.
 	Following(ctx context.Context, user, after string, limit int) ([]string, error)
 	Followers(ctx context.Context, user, after string, limit int) ([]string, error)
+}
+
+// Members is the table of nodes. storage/postgres has it, of its own connection,
+// so that a beat waits for nothing that the node does otherwise; a database of
+// one process needs none.
+type Members interface {
+	// Beat says that the node is alive and what it is, and tells who else is, and
+	// who owns what. The store counts the beats; m.Beat is not read.
+	//
+	// ErrFenced: another process beats by this name, and it was started later (or,
+	// should the clocks say the same, has the greater incarnation). One that has
+	// not beaten for 10 s stands in nobody's way. Rows that nobody has renewed for
+	// an hour are deleted on the way.
+	Beat(ctx context.Context, m feedengine.Member) (feedengine.Roll, error)
+
+	// Leave takes the node's row away, if it is still this incarnation's.
+	Leave(ctx context.Context, node string, incarnation uint64) error
 }

@@ -165,10 +165,7 @@ func BenchmarkPublishSQLite(b *testing.B) {
 		return store
 	}
 	plain := open()
-	heads, err := plain.Claim(b.Context(), "bench", []feedengine.ShardID{0})
-	if err != nil {
-		b.Fatal(err)
-	}
+	heads := storagetest.Claim(b, plain, "bench", 0)
 	seq := heads[0].Seq
 	single := func(i int) error {
 		seq++

@@ -13,6 +13,7 @@ import (
 
 	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/storage/postgres"
+	"github.com/feedgate/feedgate/storage/storagetest"
 )
 
 // The benchmarks' data set. Posts are one a second until now, by authors of a
@@ -131,11 +132,7 @@ func benchLoad(b *testing.B, url string) {
 // benchAppend commits 256 posts at a time, beside one at a time.
 func benchAppend(b *testing.B, s *postgres.Store) {
 	const group = 256
-	heads, err := s.Claim(b.Context(), "bench", []feedengine.ShardID{1})
-	if err != nil {
-		b.Fatal(err)
-	}
-	head := heads[0]
+	head := storagetest.Claim(b, s, "bench", 1)[0]
 	commit := func(posts int) error {
 		fences, writes := post(head)
 		for range posts - 1 {

@@ -58,11 +58,11 @@ func arguments(n int) map[string][]string {
 		"Follow":      {users, users, numbers},
 		"MergeMarks":  {users, numbers, numbers},
 
-		"LockShards": {shards}, "Claim": {shards, "'n1'"}, "EndOwners": {"1", shards},
+		"LockShards": {shards}, "Claim": {shards, shards, "'n1'"}, "EndOwners": {"1", shards, shards}, "Owners": {},
 
-		"ReadLog": {"7", "100", "1000"},
-		"Keys":    {users, users, users, "20000"},
-		"TrimLog": {"20000", "64", "4096"}, "TrimKeys": {"20000", "4096"},
+		"ReadLogs": {shards, numbers, "1000"},
+		"Keys":     {users, users, users, "20000"},
+		"TrimLog":  {"20000", "64", "4096"}, "TrimKeys": {"20000", "4096"},
 
 		"Follows": {users}, "Unread": {users, "200", "9999"}, "Pages": {users, numbers},
 		"Followed": {"'u7'", users}, "Degree": {"'u7'"}, "Post": {"77"},

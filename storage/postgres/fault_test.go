@@ -18,11 +18,7 @@ import (
 // claim claims shard 1 for node.
 func claim(t *testing.T, s *postgres.Store, node string) feedengine.Head {
 	t.Helper()
-	heads, err := s.Claim(t.Context(), node, []feedengine.ShardID{1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return heads[0]
+	return storagetest.Claim(t, s, node, 1)[0]
 }
 
 // post is a commit of one post on shard 1, after head.
@@ -80,7 +76,7 @@ func TestGhostCommits(t *testing.T) {
 	claimed := make(chan feedengine.Head, 1)
 	go func() { // the test waits for it below
 		for t.Context().Err() == nil {
-			heads, err := s.Claim(t.Context(), "n2", []feedengine.ShardID{1})
+			heads, err := storagetest.Take(t.Context(), s, "n2", 1)
 			if err == nil {
 				claimed <- heads[0]
 				return
@@ -137,7 +133,7 @@ func TestStrangersLockIsLeftAlone(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), `SELECT 1 FROM shards WHERE shard = 1 FOR UPDATE`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Claim(t.Context(), "n2", []feedengine.ShardID{1}); !errors.Is(err, feedengine.ErrUnavailable) {
+	if _, err := s.Claim(t.Context(), "n2", []feedengine.Fence{{Shard: 1, Epoch: 1}}); !errors.Is(err, feedengine.ErrUnavailable) {
 		t.Errorf("claim of a shard that a stranger locks: %v, want ErrUnavailable", err)
 	}
 	fences, writes := post(feedengine.Head{Epoch: 1})

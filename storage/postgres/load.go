@@ -38,6 +38,17 @@ func (s *Store) Load(ctx context.Context, users []feedengine.LoadUser, keep int)
 	return snap, nil
 }
 
+// Heads says where all logs stand. See storage.Log.
+func (s *Store) Heads(ctx context.Context) ([]feedengine.Head, error) {
+	heads := make([]feedengine.Head, s.shards)
+	var b pgx.Batch
+	b.Queue(q.Heads).Query(func(rows pgx.Rows) error { return scanHeads(rows, heads) })
+	if err := s.read(ctx, s.ops.heads, &b); err != nil {
+		return nil, err
+	}
+	return heads, nil
+}
+
 func scanHeads(rows pgx.Rows, heads []feedengine.Head) error {
 	for rows.Next() {
 		var shard int

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,16 +20,25 @@ const (
 
 // ReadLog returns at most limit events with a Seq above after. See storage.Log.
 func (s *Store) ReadLog(ctx context.Context, shard feedengine.ShardID, after uint64, limit int) ([]*feedengine.Event, error) {
-	if limit <= 0 {
+	return s.ReadLogs(ctx, []feedengine.Position{{Shard: shard, Seq: after}}, limit)
+}
+
+// ReadLogs reads several logs at once. See storage.Log.
+func (s *Store) ReadLogs(ctx context.Context, after []feedengine.Position, limit int) ([]*feedengine.Event, error) {
+	if limit <= 0 || len(after) == 0 {
 		return nil, nil
 	}
 	var events []*feedengine.Event
 	var b pgx.Batch
-	b.Queue(q.ReadLog, int16(shard), int64(after), limit).Query(func(rows pgx.Rows) error {
+	b.Queue(q.ReadLogs,
+		column(after, func(p feedengine.Position) int16 { return int16(p.Shard) }),
+		column(after, func(p feedengine.Position) int64 { return int64(min(p.Seq, math.MaxInt64)) }),
+		limit,
+	).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
-			e := &feedengine.Event{Shard: shard}
+			e := &feedengine.Event{}
 			var text []byte
-			if err := rows.Scan(&e.Seq, &e.Epoch, &e.ID, &e.Kind, &e.Actor, &text); err != nil {
+			if err := rows.Scan(&e.Shard, &e.Seq, &e.Epoch, &e.ID, &e.Kind, &e.Actor, &text); err != nil {
 				return err
 			}
 			if err := decode(e, text); err != nil {

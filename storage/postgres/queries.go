@@ -31,11 +31,12 @@ type queries struct {
 	// Claim.
 	Patience   string // this transaction waits longer for locks than an append
 	LockShards string // $1 shards, distinct: locks in shard order; fails when one is missing
-	Claim      string // $1 shards, $2 owner → shard, epoch, first, id of the last event
-	EndOwners  string // $1 pid that waits, $2 shards → ends those of their owners' backends that it waits for
+	Claim      string // $1 shards, $2 epochs, $3 owner → of each in order: shard, won, epoch, first, seq, id
+	EndOwners  string // $1 pid that waits, $2 shards, $3 epochs → ends those of their owners' backends that it waits for
+	Owners     string // → shard, owner, epoch
 
 	// The log.
-	ReadLog  string // $1 shard, $2 after, $3 limit → seq, epoch, id, kind, actor, body
+	ReadLogs string // $1 shards, $2 after, $3 limit of each → shard, seq, epoch, id, kind, actor, body
 	Keys     string // $1 users, $2 ops, $3 keys, $4 id above which a key is young enough → ordinal, hash, id
 	TrimLog  string // $1 ids below, $2 rows of each shard, $3 rows in all
 	TrimKeys string // $1 ids below, $2 rows
@@ -118,19 +119,33 @@ WITH held AS (SELECT shard FROM shards WHERE shard = ANY ($1::smallint[]) ORDER 
 SELECT feedgate_require((SELECT count(*) FROM held) = cardinality($1::smallint[]),
     'FG003', 'no such shard')`,
 	Claim: `
-UPDATE shards s SET owner = $2, epoch = s.epoch + 1, epoch_first = 1 + coalesce(
-    (SELECT l.seq FROM log l WHERE l.shard = s.shard ORDER BY l.seq DESC LIMIT 1), 0)
-WHERE s.shard = ANY ($1::smallint[])
-RETURNING s.shard, s.epoch, s.epoch_first, coalesce(
-    (SELECT l.id FROM log l WHERE l.shard = s.shard ORDER BY l.seq DESC LIMIT 1), 0)`,
+WITH won AS (
+    UPDATE shards s SET owner = $3, epoch = s.epoch + 1, epoch_first = 1 + coalesce(
+        (SELECT l.seq FROM log l WHERE l.shard = s.shard ORDER BY l.seq DESC LIMIT 1), 0)
+    FROM unnest($1::smallint[], $2::bigint[]) e(shard, epoch)
+    WHERE s.shard = e.shard AND s.epoch = e.epoch
+    RETURNING s.shard, s.epoch, s.epoch_first)
+SELECT s.shard, w.shard IS NOT NULL, coalesce(w.epoch, s.epoch), coalesce(w.epoch_first, s.epoch_first),
+    coalesce(l.seq, 0), coalesce(l.id, 0)
+FROM unnest($1::smallint[]) WITH ORDINALITY e(shard, ord)
+JOIN shards s ON s.shard = e.shard
+LEFT JOIN won w ON w.shard = e.shard
+LEFT JOIN LATERAL (SELECT seq, id FROM log WHERE shard = s.shard ORDER BY seq DESC LIMIT 1) l ON true
+ORDER BY e.ord`,
 	EndOwners: `
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE pid = ANY (pg_blocking_pids($1::int))
-AND application_name IN (SELECT owner FROM shards WHERE shard = ANY ($2::smallint[]))`,
+AND application_name IN (
+    SELECT s.owner FROM shards s JOIN unnest($2::smallint[], $3::bigint[]) e(shard, epoch)
+    ON s.shard = e.shard AND s.epoch = e.epoch)`,
+	Owners: `SELECT shard, owner, epoch FROM shards ORDER BY shard`,
 
-	ReadLog: `
-SELECT seq, epoch, id, kind, actor, body FROM log
-WHERE shard = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
+	ReadLogs: `
+SELECT a.shard, l.* FROM unnest($1::smallint[], $2::bigint[]) WITH ORDINALITY a(shard, after, ord)
+CROSS JOIN LATERAL (
+    SELECT seq, epoch, id, kind, actor, body FROM log
+    WHERE shard = a.shard AND seq > a.after ORDER BY seq LIMIT $3) l
+ORDER BY a.ord, l.seq`,
 	Keys: `
 SELECT a.ord, k.hash, k.id
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY a(user_id, op, key, ord)

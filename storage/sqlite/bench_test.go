@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/storage/storagetest"
 )
 
 // benchText has the length of an ordinary post.
@@ -25,10 +26,7 @@ func newPublisher(b *testing.B, dir string) *publisher {
 	for i := range shards {
 		shards[i] = feedengine.ShardID(i)
 	}
-	heads, err := s.Claim(b.Context(), "bench", shards)
-	if err != nil {
-		b.Fatal(err)
-	}
+	heads := storagetest.Claim(b, s, "bench", shards...)
 	return &publisher{store: s, heads: heads, tick: feedengine.TickAt(time.Now())}
 }
 

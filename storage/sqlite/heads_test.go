@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/storage/storagetest"
 )
 
 // TestHeads appends to shards at the edges of the blocks in which tails are
@@ -18,10 +19,7 @@ func TestHeads(t *testing.T) {
 	for i := range all {
 		all[i] = feedengine.ShardID(i)
 	}
-	want, err := s.Claim(t.Context(), "a", all)
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := storagetest.Claim(t, s, "a", all...)
 	tick := feedengine.TickAt(time.Now())
 	for _, batch := range [][]feedengine.ShardID{{0}, {63, 64}, {127, 128, 500, 999}, {64, 960, 959}, {999}} {
 		var fences []feedengine.Fence
@@ -64,7 +62,7 @@ func TestHeads(t *testing.T) {
 	for shard := range want {
 		want[shard].Epoch, want[shard].First = 2, want[shard].Seq+1
 	}
-	if got, err := s.Claim(t.Context(), "b", all); err != nil || !slices.Equal(got, want) {
-		t.Errorf("claimed after the restart: %v", err)
+	if got := storagetest.Claim(t, s, "b", all...); !slices.Equal(got, want) {
+		t.Error("claimed other heads after the restart")
 	}
 }

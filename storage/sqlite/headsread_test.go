@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/storage/storagetest"
 )
 
 // A reader that knows the epochs notices that shards were claimed, and logs grew,
@@ -20,10 +21,7 @@ func TestHeadsReadNoticesClaims(t *testing.T) {
 		return snap.Heads
 	}
 	for _, shards := range [][]feedengine.ShardID{{3, 129}, {129}, {0, 3, 64}} {
-		claimed, err := s.Claim(t.Context(), "a", shards)
-		if err != nil {
-			t.Fatal(err)
-		}
+		claimed := storagetest.Claim(t, s, "a", shards...)
 		for range 2 { // the second time, what is known is used
 			heads := load()
 			for i, shard := range shards {

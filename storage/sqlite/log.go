@@ -10,32 +10,63 @@ import (
 	"github.com/feedgate/feedgate/feedengine"
 )
 
-// Claim raises the epochs of the shards: see storage.Log.
-func (s *Store) Claim(ctx context.Context, node string, shards []feedengine.ShardID) ([]feedengine.Head, error) {
+// Claim raises the epochs of the shards that have the expected ones: see
+// storage.Log.
+func (s *Store) Claim(ctx context.Context, node string, expect []feedengine.Fence) ([]feedengine.Claimed, error) {
 	defer s.ops.claim.done(time.Now(), 2)
-	heads := make([]feedengine.Head, len(shards))
+	claimed := make([]feedengine.Claimed, len(expect))
 	err := s.write(ctx, "claim", func(ctx context.Context, c *conn) error {
 		if !clean(node) {
 			return refused("text that is not UTF-8 without U+0000")
 		}
-		raised := map[feedengine.ShardID]bool{}
-		for _, shard := range shards {
-			if int(shard) >= s.shards {
-				return refused("no shard %d among %d", shard, s.shards)
+		named := map[feedengine.ShardID]bool{}
+		for i, f := range expect {
+			if int(f.Shard) >= s.shards {
+				return refused("no shard %d among %d", f.Shard, s.shards)
 			}
-			if !raised[shard] {
-				raised[shard] = true
-				if err := s.raise(ctx, c, shard, 0, node); err != nil {
+			if named[f.Shard] {
+				return refused("shard %d is named twice", f.Shard)
+			}
+			named[f.Shard] = true
+			won := s.heads.of[f.Shard].Epoch == f.Epoch
+			if won {
+				if err := s.raise(ctx, c, f.Shard, 0, node); err != nil {
 					return err
 				}
 			}
-		}
-		for i, shard := range shards {
-			heads[i] = s.heads.of[shard]
+			claimed[i] = feedengine.Claimed{Shard: f.Shard, Won: won, Head: s.heads.of[f.Shard]}
 		}
 		return nil
 	})
 	if err != nil {
+		return nil, err
+	}
+	return claimed, nil
+}
+
+// Owners says who claimed each shard last: see storage.Log.
+func (s *Store) Owners(ctx context.Context) ([]feedengine.Owner, error) {
+	defer s.ops.owners.done(time.Now(), 1)
+	all := make([]feedengine.Owner, 0, s.shards)
+	err := s.read(ctx, "owners", func(c *conn) error {
+		return c.each(ctx, owners, func(row []value) error {
+			all = append(all, feedengine.Owner{
+				Shard: feedengine.ShardID(row[0].(int64)), Node: row[1].(string), Epoch: uint64(row[2].(int64)),
+			})
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// Heads says where all logs stand: see storage.Log.
+func (s *Store) Heads(ctx context.Context) ([]feedengine.Head, error) {
+	defer s.ops.heads.done(time.Now(), 1)
+	heads := make([]feedengine.Head, s.shards)
+	if err := s.read(ctx, "heads", func(c *conn) error { return c.heads.read(ctx, c, heads) }); err != nil {
 		return nil, err
 	}
 	return heads, nil
@@ -79,37 +110,56 @@ func (s *Store) Keys(ctx context.Context, ask []feedengine.Key) ([]*feedengine.K
 
 // ReadLog returns events of one shard's log: see storage.Log.
 func (s *Store) ReadLog(ctx context.Context, shard feedengine.ShardID, after uint64, limit int) ([]*feedengine.Event, error) {
-	if limit <= 0 || after > math.MaxInt64-uint64(limit) {
+	return s.ReadLogs(ctx, []feedengine.Position{{Shard: shard, Seq: after}}, limit)
+}
+
+// ReadLogs returns events of several logs: see storage.Log.
+func (s *Store) ReadLogs(ctx context.Context, after []feedengine.Position, limit int) ([]*feedengine.Event, error) {
+	if limit <= 0 || len(after) == 0 {
 		return nil, nil
 	}
 	start, statements := time.Now(), 0
 	defer func() { s.ops.readLog.done(start, statements) }()
 	var events []*feedengine.Event
-	err := s.read(ctx, "read log", func(c *conn) error {
+	err := s.read(ctx, "read log", func(c *conn) (err error) {
 		defer func() { statements = c.ran }()
-		last, err := lastOf(ctx, c, shard)
-		if err != nil {
-			return err
-		}
-		for {
-			before := len(events)
-			err := c.each(ctx, readLog, func(row []value) error {
-				e, err := eventOf(shard, row)
-				events = append(events, e)
-				return err
-			}, int64(shard), int64(after), int64(limit-before), last)
-			// A waypoint after trimmed events may have fewer than limit before it:
-			// the rest is asked for until none come.
-			if err != nil || len(events) == limit || len(events) == before {
+		for _, p := range after {
+			if events, err = readOne(ctx, c, events, p, limit); err != nil {
 				return err
 			}
-			after = events[len(events)-1].Seq
 		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return events, nil
+}
+
+// readOne adds at most limit events of one log.
+func readOne(ctx context.Context, c *conn, events []*feedengine.Event, p feedengine.Position, limit int) ([]*feedengine.Event, error) {
+	if p.Seq > math.MaxInt64-uint64(limit) {
+		return events, nil
+	}
+	last, err := lastOf(ctx, c, p.Shard)
+	if err != nil {
+		return nil, err
+	}
+	full := len(events) + limit
+	for {
+		before := len(events)
+		err := c.each(ctx, readLog, func(row []value) error {
+			e, err := eventOf(p.Shard, row)
+			events = append(events, e)
+			return err
+		}, int64(p.Shard), int64(p.Seq), int64(full-before), last)
+		// A waypoint after trimmed events may have fewer than limit before it:
+		// the rest is asked for until none come.
+		if err != nil || len(events) == full || len(events) == before {
+			return events, err
+		}
+		p.Seq = events[len(events)-1].Seq
+	}
 }
 
 // eventOf makes an event of a row of readLog.

@@ -21,6 +21,7 @@ type ops struct {
 	append, claim, keys, readLog, trim op
 	load, followed, post               op
 	feed, following, followers, ping   op
+	owners, heads                      op
 }
 
 func newOps(set *metrics.Set) *ops {
@@ -35,6 +36,7 @@ func newOps(set *metrics.Set) *ops {
 		append: of("append"), claim: of("claim"), keys: of("keys"), readLog: of("read_log"), trim: of("trim"),
 		load: of("load"), followed: of("followed"), post: of("post"),
 		feed: of("feed"), following: of("following"), followers: of("followers"), ping: of("ping"),
+		owners: of("owners"), heads: of("heads"),
 	}
 }
 

@@ -132,7 +132,7 @@ func limited(t *testing.T, dir string) {
 		if err := p.post(t, 30); !errors.Is(err, feedengine.ErrUnknownOutcome) {
 			t.Errorf("append whose writes fail: %v, want ErrUnknownOutcome", err)
 		}
-		if _, err := p.store.Claim(context.Background(), "a", []feedengine.ShardID{1}); more == 0 && err == nil {
+		if _, err := p.store.Claim(context.Background(), "a", []feedengine.Fence{{Shard: 1, Epoch: p.head.Epoch}}); more == 0 && err == nil {
 			t.Error("a claim while writes fail succeeded")
 		}
 		p.stored(t) // nothing of it shows, and reads go on

@@ -29,6 +29,7 @@ const (
 	mergeMark
 
 	claim
+	owners
 	readLog
 	findKeys
 	trimTo
@@ -120,6 +121,8 @@ ON CONFLICT (user, list) DO UPDATE SET upto = excluded.upto WHERE marks.upto < e
 
 	// owner (NULL: as it was), epoch, first, shard
 	claim: `UPDATE shards SET owner = coalesce(?, owner), epoch = ?, epoch_first = ? WHERE shard = ?`,
+	// → shard, owner, epoch
+	owners: `SELECT shard, owner, epoch FROM shards ORDER BY shard`,
 	// ?1 shard, ?2 after, ?3 limit, ?4 id of the last event → id, seq, epoch, and of a post: author, kind,
 	// text; of others: kind, actor, target, users. It walks back from the first
 	// waypoint that has limit events between it and after, else from the head.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/storage/storagetest"
 )
 
 func open(t testing.TB, dir string, shards int) *Store {
@@ -39,11 +40,7 @@ func newPoster(t testing.TB, s *Store) *poster {
 
 func (p *poster) claim(t testing.TB) {
 	t.Helper()
-	heads, err := p.store.Claim(t.Context(), "a", []feedengine.ShardID{1})
-	if err != nil {
-		t.Fatalf("claim: %v", err)
-	}
-	p.head = heads[0]
+	p.head = storagetest.Claim(t, p.store, "a", 1)[0]
 	p.tick = max(feedengine.TickAt(time.Now()), p.head.ID.Tick())
 }
 

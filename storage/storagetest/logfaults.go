@@ -38,10 +38,7 @@ func lostOutcome(t *testing.T, h Harness, committed bool) {
 		t.Fatalf("append whose outcome was lost: %v, want ErrUnknownOutcome", err)
 	}
 
-	heads, err := f.Store.Claim(t.Context(), "a", []feedengine.ShardID{1, 2})
-	if err != nil {
-		t.Fatalf("claim after it: %v", err)
-	}
+	heads := Claim(t, f.Store, "a", 1, 2)
 	for i, wr := range []*writer{w, other} {
 		want := wr.head.Seq
 		if !committed {
@@ -138,7 +135,10 @@ func testCancelled(t *testing.T, h Harness) {
 	cancel()
 	for name, call := range map[string]func() error{
 		"Append":    func() error { return s.Append(ctx, []feedengine.Fence{w.fence()}, writes) },
-		"Claim":     func() error { _, err := s.Claim(ctx, "b", []feedengine.ShardID{1}); return err },
+		"Claim":     func() error { _, err := s.Claim(ctx, "b", []feedengine.Fence{{Shard: 1, Epoch: 1}}); return err },
+		"Owners":    func() error { _, err := s.Owners(ctx); return err },
+		"Heads":     func() error { _, err := s.Heads(ctx); return err },
+		"ReadLogs":  func() error { _, err := s.ReadLogs(ctx, []feedengine.Position{{Shard: 1}}, 10); return err },
 		"Keys":      func() error { _, err := s.Keys(ctx, []feedengine.Key{{User: "a", Op: "b", Key: "c"}}); return err },
 		"ReadLog":   func() error { _, err := s.ReadLog(ctx, 1, 0, 10); return err },
 		"Load":      func() error { _, err := s.Load(ctx, []feedengine.LoadUser{{User: "alice"}}, 10); return err },

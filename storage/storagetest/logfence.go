@@ -18,10 +18,7 @@ func testClaimHeads(t *testing.T, h Harness) {
 	s := h.Open(t, 4)
 	claims := func(want ...feedengine.Head) {
 		t.Helper()
-		got, err := s.Claim(t.Context(), "a", []feedengine.ShardID{3, 1})
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := Claim(t, s, "a", 3, 1)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("claimed heads (-want +got):\n%s", diff)
 		}
@@ -116,7 +113,7 @@ func testConcurrentClaims(t *testing.T, h Harness) {
 				for _, shard := range rnd.Perm(shards)[:1+rnd.IntN(shards)] {
 					want = append(want, feedengine.ShardID(shard))
 				}
-				heads, err := s.Claim(t.Context(), string(rune('a'+c)), want)
+				heads, err := Take(t.Context(), s, string(rune('a'+c)), want...)
 				if err != nil {
 					t.Errorf("claim beside others: %v", err)
 					return
@@ -142,7 +139,7 @@ func testConcurrentClaims(t *testing.T, h Harness) {
 
 func testClaimUnknownShard(t *testing.T, h Harness) {
 	s := h.Open(t, 4)
-	if _, err := s.Claim(t.Context(), "a", []feedengine.ShardID{1, 4}); !errors.Is(err, feedengine.ErrRefused) {
+	if _, err := s.Claim(t.Context(), "a", []feedengine.Fence{{Shard: 1}, {Shard: 4}}); !errors.Is(err, feedengine.ErrRefused) {
 		t.Errorf("claim of shard 4 of 4: %v, want ErrRefused", err)
 	}
 	if head := claim(t, s, "a", 1).head; head.Epoch != 1 {

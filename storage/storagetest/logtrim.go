@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/storage"
 )
 
@@ -63,10 +62,7 @@ func testTrim(t *testing.T, h Harness) {
 		if len(got) != c.n || got[0].Seq != c.first {
 			t.Errorf("shard %d: %d events are left, want %d from %d on", c.w.shard, len(got), c.n, c.first)
 		}
-		heads, err := s.Claim(t.Context(), "b", []feedengine.ShardID{c.w.shard})
-		if err != nil {
-			t.Fatal(err)
-		}
+		heads := Claim(t, s, "b", c.w.shard)
 		if heads[0].Seq != c.w.head.Seq || heads[0].ID != c.w.head.ID {
 			t.Errorf("shard %d: head %+v after trimming, want seq %d", c.w.shard, heads[0], c.w.head.Seq)
 		}

@@ -23,11 +23,7 @@ type writer struct {
 // claim claims the shard for node and returns its writer.
 func claim(t testing.TB, s storage.Store, node string, shard feedengine.ShardID) *writer {
 	t.Helper()
-	heads, err := s.Claim(t.Context(), node, []feedengine.ShardID{shard})
-	if err != nil {
-		t.Fatalf("claim shard %d: %v", shard, err)
-	}
-	w := &writer{store: s, shard: shard, head: heads[0]}
+	w := &writer{store: s, shard: shard, head: Claim(t, s, node, shard)[0]}
 	w.tick = max(feedengine.TickAt(time.Now().Add(-time.Hour)), w.head.ID.Tick())
 	return w
 }
