@@ -56,6 +56,10 @@ type Reset struct {
 type ResetReason string
 
 const (
+	// Rejoined: nothing was skipped. A rejoined session's owner has its Stream, and
+	// what comes next follows N. It is for the gateway's node and reaches no client.
+	Rejoined ResetReason = ""
+
 	ResetViewRebuilt ResetReason = "view_rebuilt" // the owner lost its state and loaded it again
 	ResetTooFarBack  ResetReason = "too_far_back" // more was missed than the tail holds
 	ResetSlow        ResetReason = "slow_consumer"

@@ -50,11 +50,12 @@ func (e *Engine) rejoinOne(s slot, g GatewayID, r Rejoin) {
 		// the numbers mean from here on cannot be told: begin a new stream.
 		e.rebuild(s, ResetViewRebuilt)
 	default:
+		_, ok := v.since(r.N)
+		if ok || sn.background { // from here on the gateway takes what follows r.N
+			e.emit(SendReset{g, Reset{Session: sn.id, Stream: v.stream, N: r.N, Reason: Rejoined, Counts: v.counts()}})
+		}
 		if !sn.background {
 			e.catchUp(v, sn, r.N)
-		}
-		if r.V != v.v && (sn.background || r.N == v.n) { // else what was sent has told it
-			e.deliver(g, nil, []Recipient{{Session: sn.id, Counts: v.counts()}})
 		}
 	}
 }
