@@ -10,36 +10,61 @@ import (
 type facts struct {
 	shardOf func(user string) ShardID
 	logs    [][]*Event
+	ends    []Head // of the logs: Seq and ID are those of the last event
 	marks   map[string]ID
 }
 
 func newFacts(shards int, shardOf func(string) ShardID) *facts {
-	return &facts{shardOf: shardOf, logs: make([][]*Event, shards), marks: map[string]ID{}}
+	f := &facts{shardOf: shardOf, logs: make([][]*Event, shards), marks: map[string]ID{}}
+	for range shards {
+		f.ends = append(f.ends, Head{Epoch: 1, First: 1})
+	}
+	return f
 }
 
 // commit appends an event to the log of its Shard.
 func (f *facts) commit(ev *Event) {
-	ev.Epoch, ev.Seq = 1, uint64(len(f.logs[ev.Shard])+1)
+	end := &f.ends[ev.Shard]
+	ev.Epoch, ev.Seq = end.Epoch, end.Seq+1
 	f.logs[ev.Shard] = append(f.logs[ev.Shard], ev)
+	end.Seq, end.ID = ev.Seq, ev.ID
+}
+
+// lose is a database that comes back without the events of a log above seq, and
+// the claim that follows.
+func (f *facts) lose(shard ShardID, seq uint64) {
+	end := Head{Epoch: f.ends[shard].Epoch + 1, First: seq + 1, Seq: seq}
+	if seq > 0 {
+		end.ID = f.logs[shard][seq-1].ID
+	}
+	f.logs[shard], f.ends[shard] = f.logs[shard][:seq:seq], end
 }
 
 // heads are those of all that is committed.
-func (f *facts) heads() []Head {
-	seqs := make([]uint64, len(f.logs))
-	for i := range seqs {
-		seqs[i] = uint64(len(f.logs[i]))
-	}
-	return f.headsAt(seqs)
-}
+func (f *facts) heads() []Head { return slices.Clone(f.ends) }
 
 func (f *facts) headsAt(seqs []uint64) []Head {
 	heads := make([]Head, len(seqs))
 	for i, seq := range seqs {
-		if seq > 0 {
-			heads[i] = Head{Epoch: 1, First: 1, Seq: seq, ID: f.logs[i][seq-1].ID}
-		}
+		heads[i] = f.headAt(ShardID(i), seq)
 	}
 	return heads
+}
+
+// headAt is the head of a log as it was when seq was its last event.
+func (f *facts) headAt(shard ShardID, seq uint64) Head {
+	switch {
+	case seq == f.ends[shard].Seq:
+		return f.ends[shard]
+	case seq == 0:
+		return Head{}
+	}
+	last := f.logs[shard][seq-1]
+	h := Head{Epoch: last.Epoch, First: seq, Seq: seq, ID: last.ID}
+	for h.First > 1 && f.logs[shard][h.First-2].Epoch == h.Epoch {
+		h.First--
+	}
+	return h
 }
 
 // log is a user's log as of the heads.

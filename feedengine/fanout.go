@@ -76,12 +76,17 @@ func (e *Engine) applyLog(in LogInput) {
 	switch {
 	case ev.Seq <= head.Seq:
 		return // known already
+	case ev.Epoch < head.Epoch && ev.Seq >= head.First:
+		return // of a history that was lost
 	case ev.Seq != head.Seq+1:
 		e.emit(Gap{ev.Shard, head.Seq})
 		return
 	}
 	if ev.Epoch != head.Epoch {
 		head.Epoch, head.First = ev.Epoch, ev.Seq
+		if len(e.loads) > 0 {
+			e.giveUp(func(l *load) bool { return fromLost(l.Heads, e.heads) })
+		}
 	}
 	head.Seq, head.ID = ev.Seq, ev.ID
 

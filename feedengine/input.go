@@ -93,7 +93,12 @@ type (
 
 	// RebuildInput throws all views away and loads those that have sessions
 	// again: each of these gets a Reset. Heads, when not nil, is where the logs
-	// stand now: the events between are skipped.
+	// stand now, and the next events to come are those after them. They may be
+	// ahead of what was applied: the events between are skipped. Or they may be
+	// behind, with ResetHistoryLost: the caller has learned of an epoch whose
+	// First is not above what was applied of that log, so what stands from there
+	// on is something else. An engine that has not come that far needs no
+	// rebuild: it tells by their epochs which events and loads are of the lost history.
 	RebuildInput struct {
 		Reason ResetReason
 		Heads  []Head

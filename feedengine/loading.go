@@ -9,8 +9,14 @@ import (
 // applied its heads.
 type load struct {
 	LoadedInput
-	behind int // logs of which the engine has applied less than Heads
+	behind int   // logs of which the engine has applied less than Heads
+	since  int64 // when it came
 }
+
+// patience is for how many milliseconds a load waits for the events up to its
+// heads. They come within moments, unless the snapshot was of a history that
+// was lost and whose log is quiet since.
+const patience = 5000
 
 // askLoad asks for the user's facts, unless that is under way already.
 func (e *Engine) askLoad(v *view, page int) {
@@ -57,7 +63,10 @@ func (e *Engine) loaded(in LoadedInput) {
 		}
 		return
 	}
-	l := &load{LoadedInput: in}
+	if in.Users = e.current(in); len(in.Users) == 0 {
+		return
+	}
+	l := &load{LoadedInput: in, since: e.now}
 	for i := range in.Heads {
 		if in.Heads[i].Seq > e.heads[i].Seq {
 			l.behind++
@@ -69,6 +78,76 @@ func (e *Engine) loaded(in LoadedInput) {
 		return
 	}
 	e.stepIn(l)
+}
+
+// current leaves out of a load the users for whom it may be too old, and asks
+// for them anew. That is not put off until the load's heads have been applied:
+// when history was lost, they may never be.
+func (e *Engine) current(in LoadedInput) []LoadedUser {
+	if fromLost(in.Heads, e.heads) {
+		e.askAnew(in.Users)
+		return nil
+	}
+	old := func(u LoadedUser) bool {
+		p := e.owed(u.User)
+		return p != nil && p.asked && p.again
+	}
+	if !slices.ContainsFunc(in.Users, old) {
+		return in.Users
+	}
+	var users, again []LoadedUser
+	for _, u := range in.Users {
+		if old(u) {
+			again = append(again, u)
+		} else {
+			users = append(users, u)
+		}
+	}
+	e.askAnew(again)
+	return users
+}
+
+// askAnew puts loads that came aside, as if they had not.
+func (e *Engine) askAnew(users []LoadedUser) {
+	for i := range users {
+		if p := e.owed(users[i].User); p != nil && p.asked {
+			p.asked, p.again = false, false
+			e.askLoad(e.at(e.users[users[i].User]), p.page)
+		}
+	}
+}
+
+// owed is what a user's view owes, nil when that is nothing.
+func (e *Engine) owed(user string) *pending {
+	s, ok := e.users[user]
+	if !ok {
+		return nil
+	}
+	return e.at(s).pending
+}
+
+// fromLost reports whether a snapshot is of a history that was lost: it goes
+// further in an epoch than that was to last.
+func fromLost(snapshot, heads []Head) bool {
+	for i, h := range snapshot {
+		if h.Epoch < heads[i].Epoch && h.Seq >= heads[i].First {
+			return true
+		}
+	}
+	return false
+}
+
+// giveUp asks anew for loads that wait for events which will not come, or not soon.
+func (e *Engine) giveUp(which func(*load) bool) {
+	var users []LoadedUser
+	e.loads = slices.DeleteFunc(e.loads, func(l *load) bool {
+		if !which(l) {
+			return false
+		}
+		users = append(users, l.Users...)
+		return true
+	})
+	e.askAnew(users)
 }
 
 // advanceLoads lets the waiting loads see an event that has just been applied.

@@ -46,6 +46,7 @@ func (l *idleList) remove(e *Engine, s slot) {
 func (e *Engine) evict(in EvictInput) {
 	e.age()
 	e.askAgain()
+	e.giveUp(func(l *load) bool { return l.since < e.now-patience })
 	for s := e.idle.oldest; s != 0 && (e.at(s).idleSince < in.Before || in.Extra > 0); {
 		v, next := e.at(s), e.at(s).newer
 		if v.pending == nil {
@@ -78,8 +79,6 @@ func (e *Engine) audit() {
 	}
 }
 
-var errSkipped = Refuse(Unavailable, "the shard is catching up")
-
 // rebuildAll loads again whatever is needed and forgets the rest.
 func (e *Engine) rebuildAll(in RebuildInput) {
 	waiting := e.loads
@@ -100,11 +99,8 @@ func (e *Engine) rebuildAll(in RebuildInput) {
 	}
 	// What waited for events that will not come has to be asked again.
 	for _, l := range waiting {
-		for i := range l.Users {
-			e.loadFailed(l.Users[i].User, errSkipped)
-		}
+		e.askAnew(l.Users)
 	}
-	e.askAgain()
 }
 
 // rebuild throws a view's contents away. If it has sessions or owes an answer it

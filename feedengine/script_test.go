@@ -26,8 +26,8 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 //	[commit] follow|unfollow USER USERS @ID
 //	apply LOG [lost]                          the next event of the log
 //	attach USER sN [gN] [page=N] [resume=STREAM/N]
-//	detach|background|active USER sN
-//	sync USER sN N
+//	detach|background|active USER sN [gN]
+//	sync USER sN [gN] N
 //	counts USER
 //	read USER @ID [clock=@ID]
 //	mark USER @ID                             durable already
@@ -36,7 +36,12 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 //	load USERS [at=SEQ,SEQ…] [fail]           a snapshot that arrives at once
 //	snapshot NAME USERS [at=…], arrive NAME   one that arrives later
 //	audit; plant USER                         a recount; lose an unread post
-//	evict [before=MS] [extra=N]; rebuild [at=…]; now MS
+//	evict [before=MS] [extra=N]; rebuild [at=…] [history]; now MS
+//	lose LOG SEQ                              the log comes back without what is above
+//	straggler USER SEQ @ID                    a post of epoch 1, whatever the log says
+//	rejoin gN [whole] USER/sN/STREAM/N/V[/background]…
+//	gone gN                                   the gateway
+//	retire, move                              the latter: what Export says goes on in a new engine
 //	view USER; stats
 func TestScripts(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
@@ -203,11 +208,11 @@ func (s *script) command(line string) {
 	case "attach":
 		s.attach(a)
 	case "detach":
-		s.step(DetachInput{Token: s.token, User: a.word(), Session: SessionID(a.prefixed("s", 0))})
+		s.step(DetachInput{Token: s.token, User: a.word(), Gateway: GatewayID(a.prefixed("g", 1)), Session: SessionID(a.prefixed("s", 0))})
 	case "background", "active":
-		s.step(StateInput{Token: s.token, User: a.word(), Session: SessionID(a.prefixed("s", 0)), Background: op == "background"})
+		s.step(StateInput{Token: s.token, User: a.word(), Gateway: GatewayID(a.prefixed("g", 1)), Session: SessionID(a.prefixed("s", 0)), Background: op == "background"})
 	case "sync":
-		s.step(SyncInput{Token: s.token, User: a.word(), Session: SessionID(a.prefixed("s", 0)), N: uint64(a.number(a.word()))})
+		s.step(SyncInput{Token: s.token, User: a.word(), Gateway: GatewayID(a.prefixed("g", 1)), Session: SessionID(a.prefixed("s", 0)), N: uint64(a.number(a.word()))})
 	case "counts":
 		s.step(CountsInput{Token: s.token, User: a.word()})
 	case "read":
@@ -240,7 +245,25 @@ func (s *script) command(line string) {
 		if _, ok := a.named["at"]; ok {
 			in.Heads = a.at()
 		}
+		if a.flag("history") {
+			in.Reason = ResetHistoryLost
+		}
 		s.step(in)
+	case "lose":
+		s.lose(ShardID(a.number(a.word())), uint64(a.number(a.word())))
+	case "straggler":
+		author, seq := a.word(), uint64(a.number(a.word()))
+		ev := &Event{Shard: s.shardOf(author), Epoch: 1, Seq: seq, Kind: KindPost, Actor: author}
+		ev.ID = a.id(a.word(), ev.Shard)
+		s.step(LogInput{Event: ev})
+	case "rejoin":
+		s.rejoin(a)
+	case "gone":
+		s.step(GatewayGoneInput{GatewayID(a.prefixed("g", 1))})
+	case "retire":
+		s.step(RetireInput{})
+	case "move":
+		s.move()
 	case "now":
 		s.now = int64(a.number(a.word()))
 	case "view":
@@ -310,7 +333,11 @@ func (s *script) fact(a *arguments, op string, apply bool) {
 }
 
 func (s *script) apply(log int, lost bool) {
-	ev := s.logs[log][s.engine.Heads()[log].Seq]
+	next := s.engine.Heads()[log].Seq
+	if int(next) >= len(s.logs[log]) {
+		s.fatalf("there is no such event")
+	}
+	ev := s.logs[log][next]
 	in := LogInput{Event: ev, PassedLost: lost}
 	if ev.Kind == KindFollow && !lost && ev.Shard == s.engine.opts.Shard {
 		in.Passed = passed(ev, s.stepped)
@@ -331,6 +358,38 @@ func (s *script) attach(a *arguments) {
 		in.Resume = &Resume{id, uint64(a.number(n))}
 	}
 	s.step(in)
+}
+
+func (s *script) rejoin(a *arguments) {
+	in := RejoinInput{Gateway: GatewayID(a.prefixed("g", 1)), Whole: a.flag("whole")}
+	for len(a.words) > 0 {
+		part := strings.Split(a.word(), "/")
+		if len(part) < 5 {
+			a.fatalf("not a session")
+		}
+		stream, _ := ParseStreamID(part[2])
+		in.Sessions = append(in.Sessions, Rejoin{
+			User: part[0], Session: SessionID(a.number(strings.TrimPrefix(part[1], "s"))), Stream: stream,
+			N: uint64(a.number(part[3])), V: uint64(a.number(part[4])), Background: len(part) > 5,
+		})
+	}
+	s.step(in)
+}
+
+// move hands the shard to another engine, as bytes.
+func (s *script) move() {
+	h, err := DecodeHandover(EncodeHandover(s.engine.Export()))
+	if err != nil {
+		s.fatalf("%v", err)
+	}
+	s.engine = Import(s.engine.opts, h, s.now)
+	clear(s.asked)
+	for _, v := range h.Views {
+		fmt.Fprintf(&s.printed, "%s moves\n", v.User)
+	}
+	if err := s.engine.Check(); err != nil {
+		s.fatalf("Check: %v", err)
+	}
 }
 
 func (s *script) snapshot(users []string, heads []Head) LoadedInput {
