@@ -1,87 +1,168 @@
 package link
 
 import (
-	"log/slog"
-	"time"
-
-	"github.com/VictoriaMetrics/metrics"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/feedgate/feedgate/feedengine"
 )
 
-// Peer is one life of a node. Of two incarnations of a node the greater is the
-// later one, so they must ascend: see NewIncarnation.
-type Peer struct {
-	Node        string // 1 to 64 bytes
-	Incarnation uint64 // not 0
+// Links are one node's ways to all others. All methods may be called from many
+// goroutines.
+type Links struct {
+	opts   Options
+	count  counters
+	cancel []func() // the subscriptions
+
+	streams atomic.Uint64 // the last numbering that was begun
+	woken   atomic.Bool   // wake has been told since the last flush began
+	wake    chan struct{} // holds one: something is pending
+	stop    chan struct{}
+	ended   chan struct{} // closed when the flusher has returned
+
+	all, log outbound // broadcasts, to all and to those that hear announces
+
+	mu    sync.RWMutex
+	to    map[string]*outbound
+	order []*outbound // those of to, in the order in which they were made
+
+	receiving receiving
 }
-
-// NewIncarnation makes an incarnation for a node that starts at now: its
-// microseconds, and below them ten random bits. So it is greater than those of
-// earlier starts, unless the wall clock went back between; then Forget lets it in.
-func NewIncarnation(now time.Time) uint64 { panic("not yet") }
-
-// Receiver takes what other nodes sent. Its methods are called one after the
-// other, must not wait, and may call Send and Broadcast.
-type Receiver interface {
-	// Receive takes a message. Slices in it (Deliver.To, Rejoin.Sessions,
-	// Announce.Events, Hand.Data, Heads.Owned …) are valid only during the call;
-	// the events that it refers to are shared and immutable.
-	Receive(from Peer, m Message)
-	// Lost says that at least one message from that peer did not arrive. What
-	// comes from then on is contiguous again, until the next Lost.
-	Lost(from Peer)
-}
-
-// Clock is the node's hybrid logical clock.
-type Clock interface {
-	Now() feedengine.Tick
-	Observe(feedengine.Tick)
-}
-
-// Bus is what links need of a bus; see bus.Bus.
-type Bus interface {
-	Publish(topic string, msg []byte) bool
-	Subscribe(topic string, h func(msg []byte)) (cancel func())
-}
-
-// Options say what a node's links are made of.
-type Options struct {
-	Self     Peer
-	Bus      Bus
-	Prefix   string // of the topics: Prefix:node:<node>, Prefix:all, Prefix:log
-	Clock    Clock
-	Receiver Receiver
-	// Announces says that this node hears announces (and keeps their events for Lookup).
-	Announces bool
-	// Heads are the shards that this node serves, for its heartbeats; nil: none.
-	Heads func() []OwnedHead
-	// Lookup finds an event that was announced, nil when it is not (or no longer) known.
-	Lookup  func(shard feedengine.ShardID, epoch, seq uint64) *feedengine.Event
-	Metrics *metrics.Set
-	Log     *slog.Logger
-	Every   time.Duration // between heartbeats; 0: 500 ms
-}
-
-// Links are one node's ways to all others.
-type Links struct{}
 
 // New subscribes to the node's topics and begins with the heartbeats.
-func New(opts Options) *Links { panic("not yet") }
+func New(opts Options) *Links {
+	opts.fill()
+	l := &Links{
+		opts:  opts,
+		wake:  make(chan struct{}, 1),
+		stop:  make(chan struct{}),
+		ended: make(chan struct{}),
+		to:    map[string]*outbound{},
+	}
+	l.all.init(l, opts.topicAll(), "")
+	l.log.init(l, opts.topicLog(), "")
+	l.receiving.init(l)
+	l.count.register(l, opts.Metrics)
+
+	l.subscribe(opts.topicNode(opts.Self.Node))
+	l.subscribe(opts.topicAll())
+	if opts.Announces {
+		l.subscribe(opts.topicLog())
+	}
+	go l.flusher() // ends in Stop
+	return l
+}
+
+func (l *Links) subscribe(topic string) {
+	l.cancel = append(l.cancel, l.opts.Bus.Subscribe(topic, l.receiving.envelope))
+}
 
 // Send writes m into the envelope for a node, whatever incarnation of it lives. m
 // and its slices may be used again when it returns. It never waits. False: too
-// much is pending for that node (or m is too large to travel); m was dropped, and
-// the receiver will notice.
-func (l *Links) Send(to string, m Message) bool { panic("not yet") }
+// much is pending for that node, or m is too large or of no known kind; m is
+// dropped, and the receiver will notice.
+func (l *Links) Send(to string, m Message) bool {
+	o := l.outbound(to)
+	if d, ok := m.(Deliver); ok && len(d.To) > mostRecipients {
+		return l.sendParts(o, d)
+	}
+	ok := o.add(m)
+	l.poke()
+	return ok
+}
+
+// mostRecipients bounds one message, so that no envelope is much larger than splitAt.
+const mostRecipients = 8192
+
+func (l *Links) sendParts(o *outbound, d Deliver) bool {
+	all := d.To
+	ok := true
+	for part := range slices.Chunk(all, mostRecipients) {
+		d.To = part
+		ok = o.add(d) && ok
+	}
+	l.poke()
+	return ok
+}
 
 // Broadcast sends an Announce to all nodes that hear announces, another message
-// to all nodes. It never waits.
-func (l *Links) Broadcast(m Message) { panic("not yet") }
+// to all nodes. It never waits. What it sends is not numbered. It does not come
+// to this node itself.
+func (l *Links) Broadcast(m Message) {
+	if a, ok := m.(Announce); ok {
+		l.announce(a)
+	} else {
+		l.all.add(m)
+	}
+	l.poke()
+}
 
-// Forget drops what is known of a peer that is gone, and everything that it may still send.
-func (l *Links) Forget(p Peer) { panic("not yet") }
+// announce splits an announce that would make too large an envelope.
+func (l *Links) announce(a Announce) {
+	const room = 200
+	from, size := 0, 0
+	for i, ev := range a.Events {
+		size += room
+		if announced(ev.Kind) && ev.Post != nil {
+			size += len(ev.Post.Text)
+		}
+		if size > splitAt || i == len(a.Events)-1 {
+			l.log.add(Announce{Shard: a.Shard, Epoch: a.Epoch, First: a.First, Events: a.Events[from : i+1]})
+			from, size = i+1, 0
+		}
+	}
+}
+
+// Forget drops what is known of a peer, and what is pending for it: it is gone.
+// Should it send again, it is met anew, with a Lost.
+func (l *Links) Forget(p Peer) {
+	l.mu.Lock()
+	if o := l.to[p.Node]; o != nil && o.incarnation() <= p.Incarnation {
+		delete(l.to, p.Node)
+		l.order = slices.DeleteFunc(l.order, func(other *outbound) bool { return other == o })
+	}
+	l.mu.Unlock()
+	l.receiving.forget(p)
+}
 
 // Stop sends what is pending, ends the heartbeats and the subscriptions, and
-// waits for the Receiver to return. The bus is the caller's.
-func (l *Links) Stop() { panic("not yet") }
+// waits for the Receiver to return. Nothing may be sent from then on. The bus is the caller's.
+func (l *Links) Stop() {
+	for _, cancel := range l.cancel {
+		cancel()
+	}
+	close(l.stop)
+	<-l.ended
+}
+
+// outbound is the way to a node, made when there is none.
+func (l *Links) outbound(node string) *outbound {
+	l.mu.RLock()
+	o := l.to[node]
+	l.mu.RUnlock()
+	if o != nil {
+		return o
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if o = l.to[node]; o == nil {
+		o = new(outbound)
+		o.init(l, l.opts.topicNode(node), node)
+		l.to[node] = o
+		l.order = append(l.order, o)
+	}
+	return o
+}
+
+func (l *Links) outbounds() []*outbound {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return slices.Clone(l.order)
+}
+
+// recent reports whether an event is so young that whoever hears announces has
+// it in memory, if it has heard that one.
+func (l *Links) recent(ev *feedengine.Event) bool {
+	return announced(ev.Kind) && ev.Seq > 0 && l.opts.Clock.Now()-ev.ID.Tick() < bareFor
+}

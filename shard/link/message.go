@@ -107,8 +107,9 @@ type OwnedHead struct {
 
 // LinkHead is the number of the last message on a link.
 type LinkHead struct {
-	To  uint64 // incarnation of the receiver
-	Seq uint64
+	To     uint64 // incarnation of the receiver; 0: whichever lives
+	Stream uint64 // which of the sender's numberings for this receiver; a later one is greater
+	Seq    uint64
 }
 
 // Questions of operators, from any node to any node.
