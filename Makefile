@@ -4,10 +4,10 @@ GO ?= go
 BIN := bin/gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt bench bench-sockets fuzz clean
+.PHONY: help run build test lint fmt bench bench-sockets bench-cluster fuzz clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build a node and run it here, with no configuration: SQLite in ./data, demo page at /
 	FEEDGATE_DEV=1 exec $(BIN)
@@ -29,6 +29,9 @@ bench: ## the benchmarks, against private Postgres and Redis
 
 bench-sockets: build ## what 15,000 connections cost a node, beside a bare loop of write(2); takes two minutes
 	$(GO) run ./cmd/benchsockets -node $(BIN)
+
+bench-cluster: build ## three nodes on this machine: latency, CPU, a Redis outage, moves, a fourth node; takes four minutes
+	.ci/with-services $(GO) run ./cmd/benchcluster -node $(BIN)
 
 fuzz: ## each Fuzz target for FUZZTIME (default 10s)
 	.ci/fuzz
