@@ -14,6 +14,7 @@ type device struct {
 	session    SessionID // 0 when it has none
 	waiting    bool      // for the reply to attach
 	background bool
+	deaf       bool // what it is sent is lost, or the engine does not know it: until a rejoin
 	stream     StreamID
 	n          uint64
 	counts     Counts
@@ -29,7 +30,12 @@ type numbered struct {
 	ev *Event
 }
 
-func (d *device) String() string { return fmt.Sprintf("device of %s, session %d", d.user, d.session) }
+func (d *device) String() string {
+	return fmt.Sprintf("device of %s, session %d of gateway %d", d.user, d.session, d.gateway)
+}
+
+// gone ends the session.
+func (d *device) gone() { d.session, d.waiting, d.background, d.deaf = 0, false, false, false }
 
 // attached takes the reply to an attach. heads are those of its page, or what
 // the engine had applied; follows are the user's.
@@ -86,8 +92,13 @@ func (d *device) delivered(ev *Event, r Recipient) error {
 }
 
 func (d *device) reset(r Reset, heads []Head) error {
-	if d.waiting {
+	switch {
+	case d.waiting:
 		return fmt.Errorf("reset before the reply to attach")
+	case r.Reason == Rejoined && (r.Stream != d.stream || r.N != d.n):
+		return fmt.Errorf("rejoined %s/%d at %s/%d", d.stream, d.n, r.Stream, r.N)
+	case r.Reason == Rejoined:
+		return d.shown(r.Counts)
 	}
 	if r.Stream != d.stream {
 		d.counts = Counts{}

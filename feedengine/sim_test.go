@@ -61,8 +61,11 @@ type sim struct {
 	devices []*device
 	users   []string
 	token   Token
-	session SessionID
-	trace   []string // the newest lines
+	session [3]SessionID // of each gateway, given out last
+	engines StreamID     // engines made so far
+	trace   []string     // the newest lines
+
+	settling bool // everything is made whole
 }
 
 // host is the shard around one engine.
@@ -80,11 +83,14 @@ type host struct {
 	pages   map[*Post][]Head // heads of a page, by its first post
 	inputs  []timed          // all that the engine was stepped with
 	digests []uint64         // of the effects
+	resets  map[*device]int  // how often each was reset
 }
 
+// timed is an input, or what puts another engine in the place of one.
 type timed struct {
-	now int64
-	in  Input
+	now  int64
+	in   Input
+	make func(*Engine) (next *Engine, digest uint64)
 }
 
 var digestSeed = maphash.MakeSeed()
@@ -97,8 +103,8 @@ func newSim(t testing.TB, choose chooser) *sim {
 		s.users = append(s.users, string(rune('a'+i)))
 	}
 	for i := range shards {
-		h := &host{sim: s, shard: ShardID(i), told: map[string]ID{}, replies: map[Token]func(Result){}, pages: map[*Post][]Head{}}
-		h.engine = h.newEngine()
+		h := &host{sim: s, shard: ShardID(i), told: map[string]ID{}, replies: map[Token]func(Result){}, pages: map[*Post][]Head{}, resets: map[*device]int{}}
+		h.begin(make([]Head, shards))
 		s.hosts = append(s.hosts, h)
 	}
 	for i := range 2 + choose.intn(5) {
@@ -107,10 +113,12 @@ func newSim(t testing.TB, choose chooser) *sim {
 	return s
 }
 
-func (h *host) newEngine() *Engine {
+// newEngine makes an engine that knows nobody. Its stream ids are nobody else's.
+func (h *host) newEngine(heads []Head) *Engine {
+	h.engines++
 	return New(Options{
-		Shard: h.shard, ShardOf: h.shardOf, Heads: make([]Head, len(h.logs)),
-		FirstStream: StreamID(h.shard)<<32 + 1, KeepTail: 4, KeepUnread: 3,
+		Shard: h.shard, ShardOf: h.shardOf, Heads: heads,
+		FirstStream: h.engines<<32 + 1, KeepTail: 4, KeepUnread: 3,
 	})
 }
 
@@ -162,12 +170,20 @@ func (s *sim) act(op int) {
 		s.ask(s.users[s.choose.intn(len(s.users))])
 	case op < 90:
 		s.read(s.users[s.choose.intn(len(s.users))])
-	case op < 93:
+	case op < 92:
 		h.commitMark(s.choose.intn(8) == 0)
-	case op < 96:
+	case op < 94:
 		h.tellSaved()
+	case op < 95:
+		s.deafen(d)
+	case op < 96:
+		h.rejoin(GatewayID(s.choose.intn(3)), s.choose.intn(2) == 0)
 	case op < 97:
-		h.step(AuditInput{})
+		if s.choose.intn(2) == 0 {
+			s.upheaval(h)
+		} else {
+			h.step(AuditInput{})
+		}
 	case op < 99:
 		h.step(EvictInput{Before: s.clock - int64(s.choose.intn(200)), Extra: s.choose.intn(3) / 2})
 	default:
@@ -330,13 +346,13 @@ func (s *sim) toggle(d *device) {
 			if r.Err != nil || d.waiting {
 				s.failf("%v: detach: %v, attach still waits: %v", d, r.Err, d.waiting)
 			}
-			d.session, d.background = 0, false
+			d.gone()
 		})
 		h.step(in)
 		return
 	}
-	s.session++
-	d.session, d.waiting = s.session, true
+	s.session[d.gateway]++
+	d.session, d.waiting = s.session[d.gateway], true
 	in := AttachInput{User: d.user, Session: d.session, Gateway: d.gateway}
 	if d.stream != 0 && s.choose.intn(3) > 0 {
 		in.Resume = &Resume{d.stream, d.n}
@@ -349,7 +365,7 @@ func (s *sim) toggle(d *device) {
 			if r.Err.Code != Unavailable {
 				s.failf("%v: %v", d, r.Err)
 			}
-			d.session, d.waiting = 0, false
+			d.gone()
 			return
 		}
 		heads := h.engine.Heads()
@@ -369,7 +385,7 @@ func (s *sim) toggle(d *device) {
 }
 
 func (s *sim) sync(d *device) {
-	if d.session == 0 || d.waiting {
+	if d.session == 0 || d.waiting || d.deaf {
 		return
 	}
 	n := d.n - uint64(s.choose.intn(int(min(d.n, 6))+1))
@@ -386,7 +402,7 @@ func (s *sim) sync(d *device) {
 }
 
 func (s *sim) setState(d *device, background bool) {
-	if d.session == 0 || d.waiting {
+	if d.session == 0 || d.waiting || d.deaf {
 		return
 	}
 	h := s.home(d.user)
@@ -457,7 +473,7 @@ func (h *host) tellSaved() {
 // returns the number of effects.
 func (h *host) step(in Input) int {
 	h.note("[%d] %s", h.shard, printInput(in))
-	h.inputs = append(h.inputs, timed{h.clock, in})
+	h.inputs = append(h.inputs, timed{now: h.clock, in: in})
 	effects := h.engine.Step(h.clock, in)
 	h.digests = append(h.digests, digest(effects))
 	for _, effect := range effects {
@@ -487,16 +503,22 @@ func (h *host) take(effect Effect) {
 	switch e := effect.(type) {
 	case Deliver:
 		for _, r := range e.To {
-			d := h.device(r.Session)
-			if d.gateway != e.Gateway {
-				h.failf("%v: delivery to gateway %d", d, e.Gateway)
+			d := h.device(e.Gateway, r.Session)
+			if d.deaf {
+				continue
 			}
 			if err := d.delivered(e.Event, r); err != nil {
 				h.failf("%v: %v", d, err)
 			}
 		}
 	case SendReset:
-		d := h.device(e.Session)
+		d := h.device(e.Gateway, e.Session)
+		if d.deaf {
+			break
+		}
+		if e.Reason != Rejoined {
+			h.resets[d]++
+		}
 		if err := d.reset(e.Reset, h.engine.Heads()); err != nil {
 			h.failf("%v: %v", d, err)
 		}
@@ -524,7 +546,7 @@ func (h *host) checkReplay(effect Effect) {
 	if !ok || e.Event == nil || e.Event.Kind != KindPost {
 		return
 	}
-	d, ev := h.device(e.To[0].Session), e.Event
+	d, ev := h.device(e.Gateway, e.To[0].Session), e.Event
 	follows := func(f Edge) bool { return f.Author == ev.Actor }
 	switch {
 	case !slices.Contains(h.posts(ev.Actor, h.engine.Heads(), 0), ev):
@@ -534,13 +556,13 @@ func (h *host) checkReplay(effect Effect) {
 	}
 }
 
-func (h *host) device(session SessionID) *device {
+func (h *host) device(g GatewayID, session SessionID) *device {
 	for _, d := range h.devices {
-		if d.session == session && h.home(d.user) == h {
+		if d.gateway == g && d.session == session && h.home(d.user) == h {
 			return d
 		}
 	}
-	h.failf("delivery to session %d, which is not attached", session)
+	h.failf("delivery to session %d of gateway %d, which is not attached", session, g)
 	return nil
 }
 
@@ -566,7 +588,7 @@ func (h *host) checkViews() {
 			}
 		}
 		for _, d := range h.devices {
-			if d.user == user && d.session != 0 && !d.waiting && (d.stream != v.stream || d.counts != v.counts()) {
+			if d.user == user && d.session != 0 && !d.waiting && !d.deaf && (d.stream != v.stream || d.counts != v.counts()) {
 				h.failf("%v: shows %s, the view %s", d, printCounts(d.counts), printCounts(v.counts()))
 			}
 		}
@@ -575,6 +597,7 @@ func (h *host) checkViews() {
 
 // settle lets everything arrive.
 func (s *sim) settle() {
+	s.settling = true
 	for shard := range s.pending {
 		for len(s.pending[shard]) > 0 {
 			s.commitNext(shard)
@@ -585,6 +608,11 @@ func (s *sim) settle() {
 			for int(h.engine.Heads()[shard].Seq) < len(s.logs[shard]) {
 				h.stepLog(shard)
 			}
+		}
+	}
+	for _, h := range s.hosts {
+		for g := range s.session {
+			h.rejoin(GatewayID(g), false)
 		}
 	}
 	for _, d := range s.devices {
@@ -603,6 +631,7 @@ func (s *sim) settle() {
 func (s *sim) finish() {
 	for _, h := range s.hosts {
 		for round := 0; ; round++ {
+			s.clock += patience + 1
 			h.step(EvictInput{Before: 0}) // asks again for loads that failed
 			if len(h.asked)+len(h.taken)+len(h.saves)+len(h.saved) == 0 {
 				break
@@ -664,9 +693,16 @@ func (s *sim) checkEnd() {
 
 // checkPure steps a second engine with the same inputs.
 func (h *host) checkPure() {
-	second := h.newEngine()
+	var second *Engine
 	for i, in := range h.inputs {
-		if got := digest(second.Step(in.now, in.in)); got != h.digests[i] {
+		var got uint64
+		switch {
+		case in.make != nil:
+			second, got = in.make(second)
+		default:
+			got = digest(second.Step(in.now, in.in))
+		}
+		if got != h.digests[i] {
 			h.failf("step %d, %s, had other effects in a second run", i, printInput(in.in))
 		}
 	}
