@@ -9,6 +9,7 @@ import (
 
 	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/shard"
+	"github.com/feedgate/feedgate/shard/link"
 )
 
 // Roles are what a node does; at least one.
@@ -75,7 +76,7 @@ type Options struct {
 	// (see Gather), with what can be made JSON; nil: there are none.
 	Answer func(ctx context.Context, what string, args []byte) (any, error)
 
-	Incarnation uint64           // random
+	Incarnation uint64           // link.NewIncarnation
 	Now         func() time.Time // the wall clock; time.Now
 	Metrics     *metrics.Set
 	Log         *slog.Logger
@@ -87,4 +88,16 @@ type Figures struct {
 	Deliveries  float64       `json:"deliveries"` // per second
 	P50         time.Duration `json:"p50"`        // from commit to the socket's write, ns
 	P99         time.Duration `json:"p99"`
+}
+
+func (o *Options) setDefaults() {
+	if o.Prefix == "" {
+		o.Prefix = "feedgate"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Incarnation == 0 {
+		o.Incarnation = link.NewIncarnation(o.Now())
+	}
 }

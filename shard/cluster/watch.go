@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -95,6 +96,9 @@ func (w *watch) heirs() []string {
 		return s.State == feedengine.MemberServing || s.State == feedengine.MemberStarting && w.last.Sub(s.first) < fresh
 	})
 }
+
+// sortedKeys are a map's, in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func (w *watch) pick(ok func(*sighting) bool) (nodes []string) {
 	for node, s := range w.seen {

@@ -1,0 +1,173 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/feedgate/feedgate/feedengine"
+)
+
+const (
+	// settleEvery is between the beats of a node that is starting, and settle is
+	// how long it starts at least: others that start beside it are heard of by then,
+	// and it is seen to beat. It takes no shards before.
+	settleEvery = 400 * time.Millisecond
+	settle      = 1200 * time.Millisecond
+	// A beat, and a confirmation, that take longer are given up.
+	beatPatience = 2 * time.Second
+	// maxSkew is how far the node's clock may be off the store's for it to take shards.
+	maxSkew = time.Second
+)
+
+// errNameTaken: see Lost.
+var errNameTaken = errors.New("another process runs under this node's name")
+
+// beats beats until the node stops.
+func (n *Node) beats() {
+	for {
+		began := time.Now()
+		n.beat()
+		n.mu.Lock()
+		every := beatEvery
+		if n.state == feedengine.MemberStarting {
+			every = settleEvery
+		}
+		n.mu.Unlock()
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-n.beatNow:
+		case <-time.After(every - min(every, time.Since(began))):
+		}
+	}
+}
+
+// hurry has the next beat come at once.
+func (n *Node) hurry() {
+	select {
+	case n.beatNow <- struct{}{}:
+	default: // one is asked for already
+	}
+}
+
+// beat beats once and acts on what it learns.
+func (n *Node) beat() error {
+	ctx, cancel := context.WithTimeout(n.ctx, beatPatience)
+	defer cancel()
+	n.mu.Lock()
+	m := n.member()
+	n.mu.Unlock()
+	began, wall := time.Now(), n.opts.Now()
+	roll, err := n.opts.Members.Beat(ctx, m)
+	took := time.Since(began)
+	n.metrics.beatSeconds.Update(took.Seconds())
+	switch {
+	case errors.Is(err, feedengine.ErrFenced):
+		n.lose(fmt.Errorf("%w: %q", errNameTaken, n.opts.Node))
+		return err
+	case err != nil:
+		if n.ctx.Err() == nil {
+			n.metrics.beatsFailed.Inc()
+			n.log.Warn("a beat did not get through", "after", took, "error", err)
+		}
+		return err
+	}
+	n.metrics.beats.Inc()
+	if n.host != nil && !n.host.Renew(began) && !n.unconfirmed {
+		n.metrics.lapses.Inc()
+		n.unconfirmed = true
+	}
+	n.look(roll, roll.Now.Sub(wall.Add(took/2)), took/2)
+	if n.unconfirmed {
+		n.confirm()
+	}
+	return nil
+}
+
+// confirm has the host find out which shards are still its own, after a lapse of
+// the lease. Until it succeeds nothing is served, and each beat tries again.
+func (n *Node) confirm() {
+	ctx, cancel := context.WithTimeout(n.ctx, beatPatience)
+	defer cancel()
+	if err := n.host.Confirm(ctx); err != nil {
+		n.log.Warn("the shards could not be confirmed after the lease had ended", "error", err)
+		return
+	}
+	n.unconfirmed = false
+}
+
+// member is the node's own row. Called with mu held.
+func (n *Node) member() feedengine.Member {
+	return feedengine.Member{
+		Node: n.opts.Node, Incarnation: n.opts.Incarnation, State: n.state,
+		Gateway: n.opts.Roles.Gateway, Shard: n.opts.Roles.Shard,
+		Admin: n.opts.Admin, Version: n.opts.Version, Started: n.started,
+	}
+}
+
+// look takes in a roll. skew is how far the store's clock is ahead of this node's,
+// give or take doubt.
+func (n *Node) look(roll feedengine.Roll, skew, doubt time.Duration) {
+	now := time.Now()
+	n.mu.Lock()
+	stalled := !n.watch.last.IsZero() && now.Sub(n.watch.last) > regular
+	gone := n.watch.look(now, roll.Members)
+	n.owners = roll.Owners
+	n.judgeSkew(skew, doubt)
+	back := n.wentBack()
+	own := n.watch.seen[n.opts.Node]
+	if n.state == feedengine.MemberStarting && now.Sub(n.began) >= settle && own != nil && own.beating {
+		n.state = feedengine.MemberServing
+		n.hurry() // so that the others hear of it
+	}
+	n.mu.Unlock()
+
+	n.hint(roll.Owners)
+	n.part(gone)
+	if stalled {
+		n.rejoinAll()
+	}
+	if back {
+		n.reopenAll()
+	}
+	n.plan()
+}
+
+// judgeSkew decides whether the node's clock is good enough to take shards: ids
+// of its making would be too far from those of others. Called with mu held.
+func (n *Node) judgeSkew(skew, doubt time.Duration) {
+	n.skew = skew
+	off := max(skew, -skew)-doubt > maxSkew
+	if off != n.skewed {
+		n.skewed = off
+		if off {
+			n.log.Error("this node's clock is too far off the store's: it takes no shards", "skew", skew, "doubt", doubt)
+		} else {
+			n.log.Info("this node's clock is close enough to the store's again", "skew", skew)
+		}
+	}
+}
+
+// wentBack reports whether the store has forgotten beats of this node: it came
+// back from a backup, or a standby took over that lacked the last commits. Called
+// with mu held.
+func (n *Node) wentBack() bool {
+	own := n.watch.seen[n.opts.Node]
+	if own == nil || own.Incarnation != n.opts.Incarnation {
+		return false
+	}
+	before := n.ownBeat
+	n.ownBeat = own.Beat
+	return own.Beat <= before
+}
+
+// lose ends the node's ownership of anything, once and for all.
+func (n *Node) lose(err error) {
+	select {
+	case n.lost <- err:
+		n.log.Error("this node must stop", "error", err)
+	default: // told already
+	}
+}

@@ -1,0 +1,64 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/feedgate/feedgate/feedengine"
+)
+
+// phase is what a node does with a shard.
+type phase uint8
+
+const (
+	absent   phase = iota // it is another's, or nobody's
+	claiming              // being claimed or opened here
+	serving               // served here
+	leaving               // being handed to another node
+)
+
+// holding is a shard as this node has it.
+type holding struct {
+	phase phase
+	lost  bool // while claiming: the host said that it is another's already
+	// known is the highest epoch that this node has heard of, since knownAt. A roll
+	// with a lower one is older than that, or comes from a store that lost commits.
+	known   uint64
+	knownAt time.Time
+	// While leaving.
+	to    string
+	since time.Time
+	taken chan taken // 1: the move takes the first answer, further ones are dropped
+	// notTo refused the shard, or did not answer: it is asked again after notUntil.
+	notTo    string
+	notUntil time.Time
+}
+
+// taken is what became of a shard that was handed over.
+type taken struct {
+	ok    bool
+	epoch uint64
+	why   string
+}
+
+// hear takes note of an epoch.
+func (h *holding) hear(epoch uint64, now time.Time) {
+	if epoch > h.known {
+		h.known, h.knownAt = epoch, now
+	}
+}
+
+// stale reports whether what a roll says of the shard is older than what this
+// node knows. It stays true only as long as an old roll can be on its way.
+func (h *holding) stale(o feedengine.Owner, now time.Time) bool {
+	return o.Epoch < h.known && now.Sub(h.knownAt) < deadAfter
+}
+
+// count is how many shards are in a phase.
+func count(shards []holding, p phase) (n int) {
+	for i := range shards {
+		if shards[i].phase == p {
+			n++
+		}
+	}
+	return n
+}
