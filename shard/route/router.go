@@ -2,6 +2,10 @@ package route
 
 import (
 	"log/slog"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
@@ -16,19 +20,20 @@ type Gateway interface {
 	Reset(feedengine.Reset)
 }
 
-// Host is the shards of this node; *shard.Host is one. None of its methods may
-// wait for a shard.
+// Host is the shards of this node; *shard.Host is one. Its methods are called with
+// a shard's table locked, and on a shard's own goroutine: none may wait for a shard.
 type Host interface {
-	// SubmitFrom answers ErrElsewhere, having run nothing, when the shard is not
-	// served here.
+	// SubmitFrom calls Done exactly once. ErrElsewhere: the shard is not served
+	// here, and nothing was run.
 	SubmitFrom(g feedengine.GatewayID, key string, r feedengine.Request)
-	// Rejoin says false when the sessions were not taken.
+	// Rejoin says false when the sessions were not taken. It keeps in.Sessions.
 	Rejoin(g feedengine.GatewayID, shard feedengine.ShardID, in feedengine.RejoinInput) bool
 	GatewayGone(g feedengine.GatewayID)
 }
 
 // Sender carries numbered messages to other nodes; *link.Links is one.
 type Sender interface {
+	// Send never waits, and keeps nothing of m. False: it was dropped.
 	Send(to string, m link.Message) bool
 }
 
@@ -46,41 +51,112 @@ type RouterOptions struct {
 
 // Router is the gateway's side. Its methods may be called from any goroutine,
 // Receive and Lost from one at a time.
-type Router struct{}
+type Router struct {
+	// Set at construction.
+	opts    RouterOptions
+	keys    keys
+	tables  []*table // by ShardID
+	recent  recent
+	metrics routerMetrics
+	start   time.Time
+	stop    chan struct{} // closed by Stop
+	running sync.WaitGroup
+
+	lastAsk  atomic.Uint64
+	stopping atomic.Bool
+
+	// The agenda: when its goroutine looks at the tables next.
+	next atomic.Int64  // as of Router.now
+	wake chan struct{} // holds a word, at most one, when a table is due before that
+}
 
 // NewRouter makes a Router that knows no owner yet: what is submitted waits.
-func NewRouter(o RouterOptions) *Router { panic("not yet") }
+func NewRouter(o RouterOptions) *Router {
+	r := &Router{opts: o, keys: newKeys(), start: time.Now(), stop: make(chan struct{}), wake: make(chan struct{}, 1)}
+	r.next.Store(math.MaxInt64)
+	for s := range o.Shards {
+		r.tables = append(r.tables, newTable(r, feedengine.ShardID(s)))
+	}
+	r.metrics.register(o.Metrics)
+	r.running.Go(r.runAgenda)
+	return r
+}
+
+// now is the time since the start, in ns: the clock of everything here that is due
+// at some time.
+func (r *Router) now() int64 { return int64(time.Since(r.start)) }
 
 // Submit brings a request to the shard's owner (gateway.Shards). It never waits.
-func (r *Router) Submit(req feedengine.Request) { panic("not yet") }
+func (r *Router) Submit(req feedengine.Request) {
+	shard := feedengine.ShardID(0)
+	if do, ok := req.Do.(feedengine.Delete); ok {
+		shard = do.Post.Shard()
+	} else {
+		shard = r.opts.ShardOf(req.User)
+	}
+	t := r.table(shard)
+	if t == nil {
+		req.Done(feedengine.Result{Err: feedengine.Refuse(feedengine.NotFound, "there is no such post")})
+		return
+	}
+	t.post(posted{ask: r.newAsk(req)})
+}
 
-// Deliver and Reset bring what a shard of this node sends to this node's sessions.
-func (r *Router) Deliver(at feedengine.Place, d feedengine.Delivery) { panic("not yet") }
-func (r *Router) Reset(at feedengine.Place, m feedengine.Reset)      { panic("not yet") }
+// table is the shard's, nil when there is no such shard.
+func (r *Router) table(shard feedengine.ShardID) *table {
+	if int(shard) >= len(r.tables) {
+		return nil
+	}
+	return r.tables[shard]
+}
+
+// Deliver brings what a shard of this node sends to this node's sessions.
+func (r *Router) Deliver(at feedengine.Place, d feedengine.Delivery) {
+	r.table(at.Shard).deliver(r.opts.Self, at, d, false)
+}
+
+// Reset is Deliver for a reset.
+func (r *Router) Reset(at feedengine.Place, m feedengine.Reset) {
+	r.table(at.Shard).reset(r.opts.Self, at, m)
+}
 
 // Receive takes a message of another node: Answer, Deliver and Reset; Serving
 // and Heads, which tell of owners. Others are none of its business.
-func (r *Router) Receive(from link.Peer, m link.Message) { panic("not yet") }
-
-// Lost says that messages of a node did not arrive.
-func (r *Router) Lost(from link.Peer) { panic("not yet") }
-
-// Owns says that by the store's word, or its own, node has claimed the shard
-// under the epoch. Older epochs than the known one are ignored, so it may be told
-// of everything that is known, again and again.
-func (r *Router) Owns(node string, p feedengine.Place) { panic("not yet") }
-
-// Serving says that node has begun to serve a shard, or serves it again: it knows
-// none of this node's sessions.
-func (r *Router) Serving(node string, p feedengine.Place) { panic("not yet") }
-
-// NodeGone says that a node is taken for dead: what it has not answered waits for
-// the next owner of its shards.
-func (r *Router) NodeGone(node string) { panic("not yet") }
-
-// Rejoin has all sessions tell their owners where they stand: this node was
-// frozen or cut off, and may have been taken for dead.
-func (r *Router) Rejoin() { panic("not yet") }
+func (r *Router) Receive(from link.Peer, m link.Message) {
+	switch m := m.(type) {
+	case link.Answer:
+		if t := r.table(m.Place.Shard); t != nil {
+			t.answered(from.Node, m)
+		}
+	case link.Deliver:
+		if t := r.table(m.Place.Shard); t != nil {
+			t.deliver(from.Node, m.Place, m.Delivery, m.Bare)
+		}
+	case link.Reset:
+		if t := r.table(m.Place.Shard); t != nil {
+			t.reset(from.Node, m.Place, m.Reset)
+		}
+	case link.Serving:
+		for _, p := range m.Places {
+			r.Serving(from.Node, p)
+		}
+	case link.Heads:
+		for _, o := range m.Owned {
+			r.alive(from.Node, feedengine.Place{Shard: o.Shard, Epoch: o.Head.Epoch})
+		}
+	}
+}
 
 // Stop refuses what waits and what comes, and waits for the Router's goroutine.
-func (r *Router) Stop() { panic("not yet") }
+func (r *Router) Stop() {
+	if r.stopping.Swap(true) {
+		return
+	}
+	close(r.stop)
+	r.running.Wait()
+	for _, t := range r.tables {
+		t.lock()
+		t.refuseAll()
+		t.unlock()
+	}
+}
