@@ -63,7 +63,8 @@ func (e *Engine) loaded(in LoadedInput) {
 		}
 		return
 	}
-	if in.Users = e.current(in); len(in.Users) == 0 {
+	if fromLost(in.Heads, e.heads) {
+		e.askAnew(in.Users)
 		return
 	}
 	l := &load{LoadedInput: in, since: e.now}
@@ -78,33 +79,6 @@ func (e *Engine) loaded(in LoadedInput) {
 		return
 	}
 	e.stepIn(l)
-}
-
-// current leaves out of a load the users for whom it may be too old, and asks
-// for them anew. That is not put off until the load's heads have been applied:
-// when history was lost, they may never be.
-func (e *Engine) current(in LoadedInput) []LoadedUser {
-	if fromLost(in.Heads, e.heads) {
-		e.askAnew(in.Users)
-		return nil
-	}
-	old := func(u LoadedUser) bool {
-		p := e.owed(u.User)
-		return p != nil && p.asked && p.again
-	}
-	if !slices.ContainsFunc(in.Users, old) {
-		return in.Users
-	}
-	var users, again []LoadedUser
-	for _, u := range in.Users {
-		if old(u) {
-			again = append(again, u)
-		} else {
-			users = append(users, u)
-		}
-	}
-	e.askAnew(again)
-	return users
 }
 
 // askAnew puts loads that came aside, as if they had not.
