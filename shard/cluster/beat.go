@@ -69,6 +69,7 @@ func (n *Node) beat() error {
 		return err
 	case err != nil:
 		if n.ctx.Err() == nil {
+			n.doubt = true
 			n.metrics.beatsFailed.Inc()
 			n.log.Warn("a beat did not get through", "after", took, "error", err)
 		}
@@ -82,6 +83,10 @@ func (n *Node) beat() error {
 	n.look(roll, roll.Now.Sub(wall.Add(took/2)), took/2)
 	if n.unconfirmed {
 		n.confirm()
+	}
+	if n.host != nil && (!n.doubt || n.verify(n.stood)) {
+		n.doubt = false
+		n.remember()
 	}
 	return nil
 }
@@ -116,7 +121,7 @@ func (n *Node) look(roll feedengine.Roll, skew, doubt time.Duration) {
 	gone := n.watch.look(now, roll.Members)
 	n.owners = roll.Owners
 	n.judgeSkew(skew, doubt)
-	back := n.wentBack()
+	forgotten := n.forgotten()
 	own := n.watch.seen[n.opts.Node]
 	if n.state == feedengine.MemberStarting && now.Sub(n.began) >= settle && own != nil && own.beating {
 		n.state = feedengine.MemberServing
@@ -129,8 +134,11 @@ func (n *Node) look(roll feedengine.Roll, skew, doubt time.Duration) {
 	if stalled {
 		n.rejoinAll()
 	}
-	if back {
+	switch {
+	case forgotten > mayForget:
 		n.reopenAll()
+	case forgotten > 0:
+		n.doubt = true
 	}
 	n.plan()
 }
@@ -148,19 +156,6 @@ func (n *Node) judgeSkew(skew, doubt time.Duration) {
 			n.log.Info("this node's clock is close enough to the store's again", "skew", skew)
 		}
 	}
-}
-
-// wentBack reports whether the store has forgotten beats of this node: it came
-// back from a backup, or a standby took over that lacked the last commits. Called
-// with mu held.
-func (n *Node) wentBack() bool {
-	own := n.watch.seen[n.opts.Node]
-	if own == nil || own.Incarnation != n.opts.Incarnation {
-		return false
-	}
-	before := n.ownBeat
-	n.ownBeat = own.Beat
-	return own.Beat <= before
 }
 
 // lose ends the node's ownership of anything, once and for all.

@@ -283,26 +283,3 @@ func (n *Node) onLost(shards []feedengine.ShardID, err error) {
 		}
 	}
 }
-
-// reopenAll claims all shards anew, since the store has forgotten what this node
-// knows: their views, built on it, go.
-func (n *Node) reopenAll() {
-	n.metrics.regressions.Inc()
-	n.log.Error("the store has lost commits: it came back from a backup, or another server took over")
-	if n.host == nil {
-		return
-	}
-	var gone []feedengine.ShardID
-	n.mu.Lock()
-	for s := range n.shards {
-		if h := &n.shards[s]; h.phase == serving {
-			h.phase = absent
-			h.knownAt = time.Time{} // a lower epoch in the roll is no old news
-			gone = append(gone, feedengine.ShardID(s))
-		}
-	}
-	n.mu.Unlock()
-	for _, s := range gone {
-		n.shut(s)
-	}
-}
