@@ -2,36 +2,142 @@ package bus
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/VictoriaMetrics/metrics"
+	"github.com/redis/go-redis/v9"
 )
 
 // RedisOptions configure a Redis bus.
 type RedisOptions struct {
-	URL     string // see DialRedis
-	Metrics *metrics.Set
-	Log     *slog.Logger
+	URL     string       // see connect
+	Metrics *metrics.Set // nil: nobody looks
+	Log     *slog.Logger // nil: nobody reads
 }
 
-// Redis is a bus over Redis pub/sub.
-type Redis struct{}
+// Redis is a bus over Redis pub/sub: one Redis, one behind Sentinels, or a Redis
+// Cluster, where topics are sharded channels.
+type Redis struct {
+	client  redis.UniversalClient
+	sharded bool
+	log     *slog.Logger
+	count   counters
 
-// DialRedis makes a Redis bus. It does not wait for Redis: that may be away now
-// and come later. The only errors are about the URL.
-//
-//	redis://[user:password@]host:port/db, rediss://…           one Redis (TLS)
-//	redis://host:port/db?master_name=mymaster&addr=host2:port  Sentinels
-//	redis://host:port?cluster=true&addr=host2:port             Redis Cluster, sharded pub/sub
-//
-// Other query parameters are those of go-redis's ParseURL, ParseFailoverURL and
-// ParseClusterURL.
-func DialRedis(opts RedisOptions) (*Redis, error) { panic("not yet") }
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // of the publisher and the lines
 
-func (r *Redis) Publish(topic string, msg []byte) bool { panic("not yet") }
+	queue queue
 
-func (r *Redis) Subscribe(topic string, h func(msg []byte)) (cancel func()) { panic("not yet") }
+	calling chan struct{} // holds one: a handler is being called
 
-func (r *Redis) Ping(ctx context.Context) error { panic("not yet") }
+	mu     sync.Mutex
+	closed bool
+	lines  map[string]*line // by topic; unless sharded there is one, under ""
+}
 
-func (r *Redis) Close() error { panic("not yet") }
+// DialRedis makes a Redis bus. It does not wait for Redis, which may be away
+// now and come later: the only errors are about the URL.
+func DialRedis(opts RedisOptions) (*Redis, error) {
+	client, err := connect(opts.URL)
+	if err != nil {
+		return nil, err
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Metrics == nil {
+		opts.Metrics = metrics.NewSet()
+	}
+	_, sharded := client.(*redis.ClusterClient)
+	r := &Redis{
+		client: client, sharded: sharded, log: opts.Log,
+		calling: make(chan struct{}, 1),
+		lines:   map[string]*line{},
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.queue.init()
+	r.count.register(r, opts.Metrics)
+	r.wg.Go(r.publisher)
+	return r, nil
+}
+
+// Publish is Bus.Publish.
+func (r *Redis) Publish(topic string, msg []byte) bool {
+	if !r.queue.up.Load() {
+		r.count.away.Inc()
+		return false
+	}
+	if !r.queue.add(topic, msg) {
+		r.count.full.Inc()
+		return false
+	}
+	return true
+}
+
+// Subscribe is Bus.Subscribe. When it returns, Redis may not have heard of it yet; see Ping.
+func (r *Redis) Subscribe(topic string, h func(msg []byte)) (cancel func()) {
+	name := ""
+	if r.sharded {
+		name = topic // topics live on different nodes of the cluster: a connection each
+	}
+	mine := &handler{h}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.lines[name]
+	if l == nil {
+		l = newLine(r)
+		r.lines[name] = l
+		if !r.closed {
+			r.wg.Go(l.listen)
+		}
+	}
+	l.add(topic, mine)
+	return func() {
+		r.mu.Lock()
+		if left := l.remove(topic, mine); left == 0 && r.sharded {
+			delete(r.lines, name)
+			l.cancel()
+		}
+		r.mu.Unlock()
+		r.calling <- struct{}{} // waits for a call under way
+		<-r.calling
+	}
+}
+
+// Ping is Bus.Ping.
+func (r *Redis) Ping(ctx context.Context) error {
+	if err := r.client.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	if !r.queue.up.Load() {
+		return ErrAway
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.lines {
+		if !l.stands() {
+			return fmt.Errorf("%w: not all subscriptions stand", ErrAway)
+		}
+	}
+	return nil
+}
+
+// Close is Bus.Close.
+func (r *Redis) Close() error {
+	r.mu.Lock()
+	r.closed = true
+	for _, l := range r.lines {
+		l.cancel()
+	}
+	r.mu.Unlock()
+	r.cancel()
+	r.wg.Wait()
+	r.queue.up.Store(false)
+	if err := r.client.Close(); err != nil {
+		return fmt.Errorf("bus: close: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,219 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// silence is how long a subscribed connection may say nothing before it is
+// asked, and again before it is given up. Heartbeats come twice a second.
+const silence = time.Second
+
+var errSilent = errors.New("bus: a subscription has gone silent")
+
+// line is one connection's subscriptions. It connects again whenever it is lost,
+// and subscribes to everything again.
+type line struct {
+	r      *Redis
+	ctx    context.Context // ends with the line
+	cancel context.CancelFunc
+	change chan struct{} // holds one: topics has changed
+
+	mu     sync.Mutex
+	topics map[string][]*handler
+	stand  map[string]bool // topics that Redis has confirmed on this connection
+}
+
+func newLine(r *Redis) *line {
+	l := &line{r: r, change: make(chan struct{}, 1), topics: map[string][]*handler{}, stand: map[string]bool{}}
+	l.ctx, l.cancel = context.WithCancel(r.ctx)
+	return l
+}
+
+func (l *line) add(topic string, h *handler) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.topics[topic] = append(slices.Clip(l.topics[topic]), h)
+	l.changed()
+}
+
+// remove says how many topics are left.
+func (l *line) remove(topic string, h *handler) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	kept := slices.DeleteFunc(slices.Clone(l.topics[topic]), func(other *handler) bool { return other == h })
+	if l.topics[topic] = kept; len(kept) == 0 {
+		delete(l.topics, topic)
+		l.changed()
+	}
+	return len(l.topics)
+}
+
+func (l *line) changed() {
+	select {
+	case l.change <- struct{}{}:
+	default:
+	}
+}
+
+// stands reports whether Redis has confirmed all topics.
+func (l *line) stands() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for topic := range l.topics {
+		if !l.stand[topic] {
+			return false
+		}
+	}
+	return true
+}
+
+// listen keeps the line connected, until its end.
+func (l *line) listen() {
+	for pause := minBackoff; ; pause = min(2*pause, maxBackoff) {
+		ps := l.r.open(l.ctx)
+		heard, err := l.serve(ps)
+		_ = ps.Close() // again, where the end of the line has closed it
+		l.mu.Lock()
+		clear(l.stand)
+		l.mu.Unlock()
+		if l.ctx.Err() != nil {
+			return
+		}
+		if heard {
+			pause = minBackoff
+			l.r.count.reconnects.Inc()
+			l.r.log.Warn("bus: a subscription was lost; connecting again", "err", err)
+		}
+		if !l.r.sleep(l.ctx, pause) {
+			return
+		}
+	}
+}
+
+// open makes a subscription without topics, which is not connected yet.
+func (r *Redis) open(ctx context.Context) *redis.PubSub {
+	if r.sharded {
+		return r.client.SSubscribe(ctx)
+	}
+	return r.client.Subscribe(ctx)
+}
+
+// serve subscribes and hands over what comes, until the connection fails. heard says
+// whether it ever stood.
+func (l *line) serve(ps *redis.PubSub) (heard bool, err error) {
+	ctx, cancel := context.WithCancel(l.ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { l.steward(ctx, ps) })
+
+	asked := false
+	for {
+		msg, err := ps.ReceiveTimeout(ctx, silence)
+		switch {
+		case err != nil && timedOut(err) && !asked && ctx.Err() == nil:
+			asked = true
+			if err := ps.Ping(ctx); err != nil {
+				return heard, err
+			}
+			continue
+		case err != nil && timedOut(err):
+			return heard, errSilent
+		case err != nil:
+			return heard, err
+		}
+		asked = false
+		switch m := msg.(type) {
+		case *redis.Subscription:
+			l.confirm(m)
+			heard = true
+		case *redis.Message:
+			l.dispatch(m)
+		}
+	}
+}
+
+// steward keeps the connection's subscriptions the same as topics, and closes it
+// when the line ends or subscribing fails.
+func (l *line) steward(ctx context.Context, ps *redis.PubSub) {
+	asked := map[string]bool{}
+	for {
+		var more, less []string
+		l.mu.Lock()
+		for topic := range l.topics {
+			if !asked[topic] {
+				more = append(more, topic)
+			}
+		}
+		for topic := range asked {
+			if l.topics[topic] == nil {
+				less = append(less, topic)
+			}
+		}
+		l.mu.Unlock()
+		if err := l.resubscribe(ctx, ps, more, less); err != nil {
+			_ = ps.Close() // serve finds out
+			return
+		}
+		for _, topic := range more {
+			asked[topic] = true
+		}
+		for _, topic := range less {
+			delete(asked, topic)
+		}
+		select {
+		case <-l.change:
+		case <-ctx.Done():
+			_ = ps.Close()
+			return
+		}
+	}
+}
+
+func (l *line) resubscribe(ctx context.Context, ps *redis.PubSub, more, less []string) error {
+	subscribe, unsubscribe := ps.Subscribe, ps.Unsubscribe
+	if l.r.sharded {
+		subscribe, unsubscribe = ps.SSubscribe, ps.SUnsubscribe
+	}
+	if len(more) > 0 {
+		if err := subscribe(ctx, more...); err != nil {
+			return err
+		}
+	}
+	if len(less) > 0 {
+		return unsubscribe(ctx, less...)
+	}
+	return nil
+}
+
+func (l *line) confirm(s *redis.Subscription) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch s.Kind {
+	case "subscribe", "ssubscribe":
+		l.stand[s.Channel] = true
+	default:
+		delete(l.stand, s.Channel)
+	}
+}
+
+// dispatch calls the handlers of the message's topic.
+func (l *line) dispatch(m *redis.Message) {
+	l.r.count.received.Inc()
+	l.r.calling <- struct{}{}
+	defer func() { <-l.r.calling }()
+	l.mu.Lock()
+	handlers := l.topics[m.Channel]
+	l.mu.Unlock()
+	for _, h := range handlers {
+		// The string is this message's own; handlers only read.
+		h.h(unsafe.Slice(unsafe.StringData(m.Payload), len(m.Payload)))
+	}
+}
