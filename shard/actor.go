@@ -23,9 +23,13 @@ type actor struct {
 	shard   feedengine.ShardID
 	mailbox chan message // full: requests are refused, the loader and the writer wait
 	wake    chan struct{}
+	stop    chan struct{} // closed, once, to end it
+	ending  sync.Once
 	done    chan struct{} // closed when the goroutine has ended
 
-	epoch atomic.Uint64 // under which the shard was claimed
+	epoch   atomic.Uint64 // under which the shard was claimed
+	away    atomic.Bool   // it is being handed over, or has been: requests go elsewhere
+	pending atomic.Int64  // events and marks in the writer's hands, or on their way back
 
 	// Read by others, for metrics.
 	cursor    atomic.Uint64 // position in the ring after the last event applied
@@ -34,72 +38,108 @@ type actor struct {
 	edges     atomic.Int64
 	bytes     atomic.Int64
 
-	mu       sync.Mutex
-	departed []asked // detaches that found the mailbox full
+	mu     sync.Mutex
+	urgent []message // what found the mailbox full and must not be refused
 
 	// Owned by the goroutine.
 	engine    *feedengine.Engine
+	before    []feedengine.LogInput // events from before cursor that the engine lacks
 	events    [readAhead]*feedengine.Event
 	lastToken feedengine.Token
 	waiting   map[feedengine.Token]func(feedengine.Result)
 	lanes     lanes
 	follows   map[feedengine.ID]uint64 // own follows under way: where the ring stood when they got their ID
 	todo      []feedengine.Input       // answers to effects that could not be carried out
+	leave     *leave                   // asked to hand over, and not yet ready to
+	parked    bool                     // handed over: the engine stands still
+	kept      []arrived                // what came while it did
+	applied   applied
 }
 
-func newActor(h *Host, shard feedengine.ShardID, engine *feedengine.Engine, cursor uint64) *actor {
+func newActor(h *Host, shard feedengine.ShardID, epoch uint64, engine *feedengine.Engine, cursor uint64) *actor {
 	a := &actor{
 		host:    h,
 		shard:   shard,
 		mailbox: make(chan message, mailboxSize),
 		wake:    make(chan struct{}, 1), // full: the actor has yet to look anyway
+		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
 		engine:  engine,
 		waiting: make(map[feedengine.Token]func(feedengine.Result)),
 		lanes:   make(lanes),
 		follows: make(map[feedengine.ID]uint64),
 	}
+	a.epoch.Store(epoch)
 	a.cursor.Store(cursor)
 	return a
 }
 
-// offer takes a request if there is room.
-func (a *actor) offer(m asked) bool {
+// place is where what the actor sends comes from.
+func (a *actor) place() feedengine.Place {
+	return feedengine.Place{Shard: a.shard, Epoch: a.epoch.Load()}
+}
+
+// offer takes a message if there is room.
+func (a *actor) offer(m message) bool {
 	select {
 	case a.mailbox <- m:
+		a.notTooLate()
 		return true
 	default:
 		return false
 	}
 }
 
-// depart takes a detach when there is no room: a session that is gone must not
+// press takes a message when there is no room: a session that is gone must not
 // stay attached.
-func (a *actor) depart(m asked) {
+func (a *actor) press(m message) {
 	a.mu.Lock()
-	a.departed = append(a.departed, m) // at most one for each session there is
+	a.urgent = append(a.urgent, m) // at most one for each session and gateway there is
 	a.mu.Unlock()
+	a.nudge()
+	a.notTooLate()
+}
+
+// notTooLate comes after a message was left: when the actor has ended, perhaps
+// before it saw it, whoever leaves one answers it.
+func (a *actor) notTooLate() {
+	select {
+	case <-a.done:
+		a.sweep()
+	default:
+	}
+}
+
+// nudge has the actor look around.
+func (a *actor) nudge() {
 	select {
 	case a.wake <- struct{}{}:
 	default:
 	}
 }
 
-// post delivers a message that must arrive, waiting for room. It gives up when
+// post delivers a message that must arrive, waiting for room. It says false when
 // the actor has ended.
-func (a *actor) post(m message) {
+func (a *actor) post(m message) bool {
 	select {
 	case a.mailbox <- m:
+		a.notTooLate()
+		return true
 	case <-a.done:
+		return false
 	}
 }
 
-// run is the actor's goroutine, until stop is closed and the mailbox is empty.
-func (a *actor) run(stop <-chan struct{}) {
-	defer close(a.done)
+// end asks the goroutine to end.
+func (a *actor) end() { a.ending.Do(func() { close(a.stop) }) }
+
+// run is the actor's goroutine, until end.
+func (a *actor) run() {
 	defer a.abandon()
+	defer close(a.done)
 	ticks := time.NewTicker(a.host.opts.Tick)
 	defer ticks.Stop()
+	a.stepBefore()
 	for {
 		select {
 		case m := <-a.mailbox:
@@ -107,19 +147,22 @@ func (a *actor) run(stop <-chan struct{}) {
 			a.handle(m)
 		case <-a.wake:
 			a.catchUp()
-			a.takeDeparted()
+			a.takeUrgent()
 		case <-ticks.C:
 			a.catchUp()
 			a.tick()
-		case <-stop:
+		case <-a.stop:
 			return
+		}
+		if a.leave != nil {
+			a.tryLeave()
 		}
 	}
 }
 
-// abandon answers what can no longer be answered otherwise.
+// abandon answers what can no longer be answered otherwise. done is closed.
 func (a *actor) abandon() {
-	gone := feedengine.Result{Err: errStopped}
+	gone := feedengine.Result{Err: a.host.gone()}
 	for _, done := range a.waiting {
 		done(gone)
 	}
@@ -128,41 +171,73 @@ func (a *actor) abandon() {
 			r.Done(gone)
 		}
 	}
+	a.sweep()
+}
+
+// sweep answers what was left for an actor that has ended.
+func (a *actor) sweep() {
+	gone := feedengine.Result{Err: a.host.gone()}
+	a.mu.Lock()
+	urgent := a.urgent
+	a.urgent = nil
+	a.mu.Unlock()
+	for _, m := range urgent {
+		a.drop(m, gone)
+	}
 	for {
 		select {
 		case m := <-a.mailbox:
-			switch m := m.(type) {
-			case asked:
-				m.Done(gone)
-			case inspect:
-				close(m.done)
-			}
+			a.drop(m, gone)
 		default:
 			return
 		}
 	}
 }
 
-// takeDeparted handles the detaches that found no room, after everything that
-// was in the mailbox before them.
-func (a *actor) takeDeparted() {
+// drop answers a message that came too late.
+func (a *actor) drop(m message, gone feedengine.Result) {
+	switch m := m.(type) {
+	case asked:
+		m.Done(gone)
+	case checked:
+		m.Done(gone)
+	case inspect:
+		close(m.done)
+	}
+}
+
+// takeUrgent handles what found no room, after everything that was in the
+// mailbox before.
+func (a *actor) takeUrgent() {
 	a.mu.Lock()
-	departed := a.departed
-	a.departed = nil
+	urgent := a.urgent
+	a.urgent = nil
 	a.mu.Unlock()
-	if departed == nil {
+	if urgent == nil {
 		return
 	}
 	for range len(a.mailbox) {
 		a.handle(<-a.mailbox)
 	}
-	for _, m := range departed {
+	for _, m := range urgent {
 		a.handle(m)
 	}
 }
 
+// stepBefore applies what the ring no longer had when the shard was opened.
+func (a *actor) stepBefore() {
+	now := a.host.millis()
+	for _, in := range a.before {
+		a.stepLog(now, in)
+	}
+	a.before = nil
+}
+
 // catchUp applies all events that the ring has by now.
 func (a *actor) catchUp() {
+	if a.parked {
+		return
+	}
 	for {
 		at := a.cursor.Load()
 		n, err := a.host.ring.Read(at, a.events[:])
@@ -174,6 +249,7 @@ func (a *actor) catchUp() {
 			return
 		}
 		now := a.host.millis()
+		a.applied.note(at+uint64(n), now)
 		for i, ev := range a.events[:n] {
 			a.events[i] = nil
 			in := feedengine.LogInput{Event: ev}
@@ -190,10 +266,15 @@ func (a *actor) catchUp() {
 // of where the ring is now.
 func (a *actor) skip() {
 	heads, at := a.host.ring.Heads()
+	reason := feedengine.ResetViewRebuilt
+	if a.host.ring.HistoryLostSince(a.cursor.Load()) {
+		reason = feedengine.ResetHistoryLost
+	}
 	a.host.metrics.skips.Inc()
-	a.host.log.Warn("shard fell behind the ring and rebuilds its views", "shard", a.shard, "events", at-a.cursor.Load())
+	a.host.log.Warn("shard rebuilds its views: it fell behind the ring, or the ring had to jump",
+		"shard", a.shard, "events", at-a.cursor.Load(), "reason", reason)
 	a.cursor.Store(at)
-	a.step(feedengine.RebuildInput{Reason: feedengine.ResetViewRebuilt, Heads: heads})
+	a.step(feedengine.RebuildInput{Reason: reason, Heads: heads})
 }
 
 // passed collects the posts and deletions by those whom ev follows that this
@@ -233,16 +314,39 @@ func (a *actor) handle(m message) {
 	switch m := m.(type) {
 	case asked:
 		a.ask(m)
+	case rejoined:
+		if !a.parked && a.host.mayServe() {
+			a.step(m.RejoinInput)
+		}
+	case gatewayGone:
+		a.step(feedengine.GatewayGoneInput{Gateway: m.gateway})
 	case arrived:
+		if a.parked {
+			a.kept = append(a.kept, m) // one for each view at most
+			return
+		}
 		a.arrive(m.Loaded)
 	case saved:
+		a.pending.Add(-1)
 		a.step(feedengine.MarkSavedInput{Token: m.token, Mark: m.mark, Err: m.err})
 	case checked:
+		if a.leave != nil || a.parked {
+			a.finish(m.asked, feedengine.Result{Err: feedengine.ErrElsewhere})
+			return
+		}
 		m.resume()
 	case released:
 		a.release(m)
+	case leave:
+		a.beginLeave(m)
+	case stay:
+		a.endLeave(m)
+	case resume:
+		a.resume(m)
 	case audit:
-		a.step(feedengine.AuditInput{})
+		if !a.parked {
+			a.step(feedengine.AuditInput{})
+		}
 	case inspect:
 		m.look(a)
 		close(m.done)
@@ -267,12 +371,12 @@ func (a *actor) tick() {
 	a.sessions.Store(int64(s.Sessions))
 	a.edges.Store(int64(s.Edges))
 	a.bytes.Store(int64(a.engine.Bytes()))
+	if a.parked {
+		return
+	}
 	evict := feedengine.EvictInput{Before: a.host.millis() - a.host.opts.Residency.Milliseconds()}
 	if a.host.overBudget() {
 		evict.Extra = s.Idle/4 + 1
 	}
 	a.step(evict)
 }
-
-// place is where what the actor sends comes from.
-func (a *actor) place() feedengine.Place { return feedengine.Place{Shard: a.shard, Epoch: a.epoch.Load()} }

@@ -17,17 +17,18 @@ func (h *Host) runAuditor() {
 			return
 		case <-ticks.C:
 		}
+		actors := h.served()
+		if len(actors) == 0 {
+			continue
+		}
 		// A shard without residents has nothing to audit.
-		for range h.actors {
-			if h.actors[next%len(h.actors)].residents.Load() > 0 {
+		for range actors {
+			if actors[next%len(actors)].residents.Load() > 0 {
 				break
 			}
 			next++
 		}
-		select {
-		case h.actors[next%len(h.actors)].mailbox <- audit{}:
-		default: // it has enough to do
-		}
+		actors[next%len(actors)].offer(audit{}) // unless it has enough to do
 	}
 }
 

@@ -19,16 +19,16 @@ type ShardState struct {
 	Mailbox   int    `json:"mailbox"`
 }
 
-// State returns figures about all shards as of about now.
+// State returns figures about the shards served as of about now.
 func (h *Host) State() State {
 	heads, at := h.ring.Heads()
-	s := State{Node: h.opts.Node, Shards: make([]ShardState, len(h.actors))}
-	for i, a := range h.actors {
-		s.Shards[i] = ShardState{
-			Shard: i, Owner: h.opts.Node, Epoch: heads[i].Epoch, Head: heads[i].Seq,
+	s := State{Node: h.opts.Node, Shards: []ShardState{}}
+	for _, a := range h.served() {
+		s.Shards = append(s.Shards, ShardState{
+			Shard: int(a.shard), Owner: h.opts.Node, Epoch: a.epoch.Load(), Head: heads[a.shard].Seq,
 			Residents: a.residents.Load(), Sessions: a.sessions.Load(), Edges: a.edges.Load(),
 			Lag: at - min(at, a.cursor.Load()), Mailbox: len(a.mailbox),
-		}
+		})
 	}
 	return s
 }

@@ -17,6 +17,7 @@ const MaxFollowing = 10_000
 type Checks interface {
 	Followed(ctx context.Context, user string, authors []string) (edges []feedengine.Edge, total int, err error)
 	Post(ctx context.Context, id feedengine.ID) (*feedengine.Post, error)
+	Keys(ctx context.Context, ask []feedengine.Key) ([]*feedengine.Key, error)
 }
 
 // lanes let the commands that depend on what an earlier one leaves behind run
@@ -54,6 +55,16 @@ func (l lanes) leave(lane string) (next asked, ok bool) {
 
 // ask begins to carry out a request.
 func (a *actor) ask(m asked) {
+	if a.leave != nil || a.parked {
+		a.host.metrics.elsewhere.Inc()
+		m.Done(feedengine.Result{Err: feedengine.ErrElsewhere})
+		return
+	}
+	if !a.host.mayServe() {
+		a.host.metrics.unserved.Inc()
+		m.Done(feedengine.Result{Err: feedengine.ErrElsewhere})
+		return
+	}
 	if !m.Deadline.IsZero() && a.host.opts.Now().After(m.Deadline) {
 		m.Done(feedengine.Result{Err: feedengine.Refuse(feedengine.Unavailable, "the request waited too long and was not run")})
 		return
@@ -96,8 +107,11 @@ func (a *actor) publish(m asked, do feedengine.Publish) {
 	id := a.host.clock.Next().ID(a.shard)
 	post := &feedengine.Post{ID: id, Author: m.User, Kind: do.Kind, Text: do.Text}
 	var key *feedengine.Key
-	if do.Key != "" {
-		key = &feedengine.Key{User: m.User, Op: "publish", Key: do.Key, Hash: contentHash(do.Kind, do.Text)}
+	switch hash := contentHash(do.Kind, do.Text); {
+	case do.Key != "":
+		key = &feedengine.Key{User: m.User, Op: "publish", Key: do.Key, Hash: hash}
+	case m.key != "":
+		key = &feedengine.Key{User: m.User, Op: "publish!", Key: m.key, Hash: hash}
 	}
 	a.write(m, "", &feedengine.Event{ID: id, Kind: feedengine.KindPost, Actor: m.User, Post: post}, key, func(o Outcome) feedengine.Result {
 		if o.Prior != nil { // the same content: only the ID is the first one's
@@ -121,24 +135,51 @@ func contentHash(parts ...string) (hash [16]byte) {
 // became of it. It frees the lane, if there is one.
 func (a *actor) write(m asked, lane string, ev *feedengine.Event, key *feedengine.Key, result func(Outcome) feedengine.Result) {
 	ev.Shard = a.shard
-	err := a.host.writer.Submit(Pending{
+	err := a.submit(Pending{
 		Write:    feedengine.Write{Shard: a.shard, Event: ev, Key: key},
 		Deadline: m.Deadline,
 		Done: func(o Outcome) { // on the writer's goroutine
 			if o.Err != nil {
-				m.Done(feedengine.Result{Err: refusalOf(o.Err)})
+				m.Done(feedengine.Result{Err: a.refusalOf(o.Err)})
 			} else {
 				m.Done(result(o))
 			}
+			a.written()
 			if lane != "" {
 				a.post(released{lane, ev.ID})
 			}
 		},
 	})
 	if err != nil {
-		m.Done(feedengine.Result{Err: refusalOf(err)})
+		m.Done(feedengine.Result{Err: a.refusalOf(err)})
 		a.release(released{lane, ev.ID})
 	}
+}
+
+// submit puts a write into the writer's hands; a.pending counts it.
+func (a *actor) submit(p Pending) error {
+	a.pending.Add(1)
+	err := a.host.writer.Submit(p)
+	if err != nil {
+		a.pending.Add(-1)
+	}
+	return err
+}
+
+// written says that a write is not in the writer's hands any more.
+func (a *actor) written() {
+	if a.pending.Add(-1) == 0 && a.away.Load() {
+		a.nudge()
+	}
+}
+
+// refusalOf is refusalOf of what a write for this shard came to. When the shard
+// was lost, nothing was written, and its next owner may be asked.
+func (a *actor) refusalOf(err error) *feedengine.Error {
+	if a.host.opts.Cluster && err == error(shardLost) {
+		return feedengine.ErrElsewhere
+	}
+	return refusalOf(err)
 }
 
 // release lets the next command of a lane go.
@@ -172,13 +213,18 @@ func (a *actor) command(m asked) {
 	case feedengine.Delete:
 		check = func(ctx context.Context) func() {
 			post, err := a.host.opts.Store.Post(ctx, do.Post)
+			if errors.Is(err, feedengine.ErrNotFound) && a.deletedBefore(ctx, m, do) {
+				return func() { a.finish(m, feedengine.Result{}) }
+			}
 			return func() { a.delete(m, do, post, err) }
 		}
 	}
 	ok := a.host.checks.Go(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
-		a.post(checked{check(ctx)})
+		if !a.post(checked{m, check(ctx)}) {
+			m.Done(feedengine.Result{Err: a.host.gone()})
+		}
 	})
 	if !ok {
 		a.finish(m, feedengine.Result{Err: feedengine.Refuse(feedengine.Overloaded, "too many commands are being checked")})
@@ -254,8 +300,27 @@ func (a *actor) delete(m asked, do feedengine.Delete, post *feedengine.Post, err
 		return
 	}
 	id := a.host.clock.Next().ID(a.shard)
-	a.write(m, laneOf(m), &feedengine.Event{ID: id, Kind: feedengine.KindPostDeleted, Actor: m.User, Target: do.Post}, nil,
+	a.write(m, laneOf(m), &feedengine.Event{ID: id, Kind: feedengine.KindPostDeleted, Actor: m.User, Target: do.Post}, deleteKey(m, do),
 		func(Outcome) feedengine.Result { return feedengine.Result{} })
+}
+
+// deleteKey is the internal key of a deletion that may be asked for again, or nil.
+func deleteKey(m asked, do feedengine.Delete) *feedengine.Key {
+	if m.key == "" {
+		return nil
+	}
+	return &feedengine.Key{User: m.User, Op: "delete!", Key: m.key, Hash: contentHash(do.Post.String())}
+}
+
+// deletedBefore reports whether the post is gone because this very request has
+// been carried out before. When that cannot be found out, it has not.
+func (a *actor) deletedBefore(ctx context.Context, m asked, do feedengine.Delete) bool {
+	key := deleteKey(m, do)
+	if key == nil {
+		return false
+	}
+	found, err := a.host.opts.Store.Keys(ctx, []feedengine.Key{*key})
+	return err == nil && found[0] != nil && found[0].Hash == key.Hash
 }
 
 // refusalOf is what a client is told of an error of storage or writer. What it

@@ -63,16 +63,16 @@ func (a *actor) saveMark(e feedengine.SaveMark) {
 	answer := func(o Outcome) {
 		m := saved{token: e.Token, mark: e.Mark}
 		if o.Err != nil {
-			m.err = refusalOf(o.Err)
+			m.err = a.refusalOf(o.Err)
 		}
 		a.post(m)
 	}
-	err := a.host.writer.Submit(Pending{
+	err := a.submit(Pending{
 		Write: feedengine.Write{Shard: a.shard, Mark: &e.Mark},
 		Done:  answer,
 	})
 	if err != nil {
-		a.todo = append(a.todo, feedengine.MarkSavedInput{Token: e.Token, Mark: e.Mark, Err: refusalOf(err)})
+		a.todo = append(a.todo, feedengine.MarkSavedInput{Token: e.Token, Mark: e.Mark, Err: a.refusalOf(err)})
 	}
 }
 

@@ -23,6 +23,7 @@ type Store interface {
 	Views
 	Checks
 	Trim
+	Logs
 	Shards() int
 }
 
@@ -61,7 +62,7 @@ type Options struct {
 	// the call only. Nil: nobody is told.
 	Announce func(shard feedengine.ShardID, epoch, first uint64, events []*feedengine.Event)
 	// OnLost tells, with Cluster, of shards that are another's: they are served
-	// here no longer. Called on the writer's goroutine, which it must not hold up.
+	// here no longer. It must not wait.
 	OnLost func(shards []feedengine.ShardID, err error)
 }
 
@@ -94,57 +95,64 @@ var (
 	errBusy    = feedengine.Refuse(feedengine.Overloaded, "the shard has too much to do")
 )
 
-// Host runs all shards of a node.
+// Host runs the shards of a node: all there are, or, in a cluster, those that it
+// is told to open.
 type Host struct {
 	// Set at construction.
 	opts    Options
 	log     *slog.Logger
 	clock   *Clock
 	ring    *Ring
+	recent  *recent
 	writer  *Writer
 	loader  *Loader
 	checks  *Pool
 	trimmer *Trimmer
-	actors  []*actor // by ShardID
+	learner *learner
+	lease   *lease
+	actors  []atomic.Pointer[actor] // by ShardID; nil: not served here
 	metrics hostMetrics
-	stop    chan struct{}  // closed to end the actors and the auditor
-	running sync.WaitGroup // actors, auditor and confirm
+	stop    chan struct{}   // closed to end what runs beside the actors
+	ctx     context.Context // ends then
+	cancel  context.CancelFunc
+	running sync.WaitGroup // actors, auditor, confirm and learner
 	lost    chan error     // 1: the first reason
 
+	mu       sync.Mutex // guards that a shard is opened once
 	stopping atomic.Bool
 }
 
 // NewHost claims all shards of the store and starts to serve them. From then on
-// no other process can write to them; one that did so before is fenced.
+// no other process can write to them; one that did so before is fenced. With
+// Options.Cluster it claims nothing and serves nothing yet.
 func NewHost(ctx context.Context, opts Options) (*Host, error) {
 	opts.setDefaults()
-	shards := opts.Store.Shards()
-	all := make([]feedengine.ShardID, shards)
-	for i := range all {
-		all[i] = feedengine.ShardID(i)
-	}
-	heads, err := claimAll(ctx, opts.Store, opts.Node, shards)
+	heads, owned, err := firstHeads(ctx, opts)
 	if err != nil {
-		return nil, fmt.Errorf("claim %d shards: %w", shards, err)
+		return nil, err
 	}
-
 	h := &Host{
-		opts:  opts,
-		log:   opts.Log,
-		clock: NewClock(opts.Now),
-		ring:  NewRing(opts.Ring, shards),
-		stop:  make(chan struct{}),
-		lost:  make(chan error, 1), // full: the first reason is enough
+		opts:   opts,
+		log:    opts.Log,
+		clock:  NewClock(opts.Now),
+		ring:   NewRing(opts.Ring, len(heads)),
+		recent: new(recent),
+		lease:  newLease(),
+		actors: make([]atomic.Pointer[actor], len(heads)),
+		stop:   make(chan struct{}),
+		lost:   make(chan error, 1), // full: the first reason is enough
 	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.ring.SetHeads(heads)
 	for _, head := range heads {
 		h.clock.Observe(head.ID.Tick())
 	}
 	h.metrics.register(h, opts.Metrics)
+	h.learner = newLearner(h)
 	h.checks = NewPool(16, 4096)
 	h.writer = NewWriter(WriterOptions{
-		Node: opts.Node, Log: opts.Store, Reader: opts.Store, Heads: heads,
-		OnCommit: h.ring.Append, OnLost: h.lose,
+		Node: opts.Node, Log: opts.Store, Reader: opts.Store, Heads: owned,
+		OnCommit: h.committed, OnRaised: h.raised, OnLost: h.lose,
 		Metrics: opts.Metrics, Logger: opts.Log,
 	})
 	h.loader = NewLoader(LoaderOptions{
@@ -152,13 +160,12 @@ func NewHost(ctx context.Context, opts Options) (*Host, error) {
 		Metrics: opts.Metrics, Logger: opts.Log,
 	})
 	h.trimmer = NewTrimmer(TrimmerOptions{Store: opts.Store, Retention: opts.Retention, Metrics: opts.Metrics, Logger: opts.Log})
-	for _, s := range all {
-		h.actors = append(h.actors, newActor(h, s, h.newEngine(s, heads), h.ring.Head()))
+	for s, head := range owned {
+		if head.Epoch > 0 {
+			h.start(newActor(h, feedengine.ShardID(s), head.Epoch, h.newEngine(feedengine.ShardID(s), heads), h.ring.Head()))
+		}
 	}
-	for _, a := range h.actors {
-		h.ring.Subscribe(a.wake)
-		h.running.Go(func() { a.run(h.stop) })
-	}
+	h.running.Go(h.learner.run)
 	h.running.Go(h.confirm)
 	if opts.AuditEvery > 0 {
 		h.running.Go(h.runAuditor)
@@ -166,24 +173,78 @@ func NewHost(ctx context.Context, opts Options) (*Host, error) {
 	return h, nil
 }
 
+// firstHeads is where the logs stand, and those of them that are this host's.
+func firstHeads(ctx context.Context, opts Options) (heads, owned []feedengine.Head, err error) {
+	shards := opts.Store.Shards()
+	if opts.Cluster {
+		if heads, err = opts.Store.Heads(ctx); err == nil && len(heads) != shards {
+			err = fmt.Errorf("%d heads of %d shards", len(heads), shards)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("read the heads of the logs: %w", err)
+		}
+		return heads, make([]feedengine.Head, shards), nil
+	}
+	if heads, err = claimAll(ctx, opts.Store, opts.Node, shards); err != nil {
+		return nil, nil, fmt.Errorf("claim %d shards: %w", shards, err)
+	}
+	return heads, heads, nil
+}
+
+// start has an actor run and be found.
+func (h *Host) start(a *actor) {
+	h.ring.Subscribe(a.wake)
+	h.running.Go(a.run)
+	h.actors[a.shard].Store(a)
+}
+
+// drop ends an actor, which is not found any more.
+func (h *Host) drop(a *actor) {
+	h.actors[a.shard].CompareAndSwap(a, nil)
+	h.ring.Unsubscribe(a.wake)
+	a.end()
+}
+
+// served lists the actors there are, in order of shard, parked ones too.
+func (h *Host) served() []*actor {
+	actors := make([]*actor, 0, len(h.actors))
+	for s := range h.actors {
+		if a := h.actors[s].Load(); a != nil {
+			actors = append(actors, a)
+		}
+	}
+	return actors
+}
+
 func (h *Host) newEngine(s feedengine.ShardID, heads []feedengine.Head) *feedengine.Engine {
+	return feedengine.New(h.engineOptions(s, heads))
+}
+
+func (h *Host) engineOptions(s feedengine.ShardID, heads []feedengine.Head) feedengine.Options {
 	// Streams count up from a random 64-bit number: two lives of a shard
 	// overlap with a chance of one in 2^31 or less, if each gave out 2^32.
 	var first [8]byte
 	rand.Read(first[:])
-	return feedengine.New(feedengine.Options{
+	return feedengine.Options{
 		Shard:       s,
-		ShardOf:     func(user string) feedengine.ShardID { return Of(user, len(heads)) },
+		ShardOf:     func(user string) feedengine.ShardID { return Of(user, len(h.actors)) },
 		Heads:       heads,
 		FirstStream: feedengine.StreamID(binary.LittleEndian.Uint64(first[:])),
-	})
+	}
 }
 
-// Submit hands a request to the shard that it concerns. Done is called with the
-// outcome, always, and for a refusal perhaps before Submit returns.
-func (h *Host) Submit(r feedengine.Request) {
+// Submit hands a request of this process's gateway to the shard that it
+// concerns. Done is called with the outcome, always, and for a refusal perhaps
+// before Submit returns.
+func (h *Host) Submit(r feedengine.Request) { h.SubmitFrom(0, "", r) }
+
+// SubmitFrom is Submit for a session of another gateway. The key is an internal
+// idempotency key for a write that has none of its own, or "": with it, the same
+// write may be asked for again, here or at the shard's next owner. Of a shard
+// that is not served here the outcome is feedengine.ErrElsewhere: nothing was run.
+func (h *Host) SubmitFrom(g feedengine.GatewayID, key string, r feedengine.Request) {
 	if h.stopping.Load() {
-		r.Done(feedengine.Result{Err: errStopped})
+		r.Done(feedengine.Result{Err: h.gone()})
 		return
 	}
 	shard := Of(r.User, len(h.actors))
@@ -194,26 +255,47 @@ func (h *Host) Submit(r feedengine.Request) {
 			return
 		}
 	}
-	a := h.actors[shard]
-	m := asked{Request: r}
+	a := h.actors[shard].Load()
+	if a == nil || a.away.Load() {
+		h.metrics.elsewhere.Inc()
+		r.Done(feedengine.Result{Err: feedengine.ErrElsewhere})
+		return
+	}
+	m := asked{Request: r, gateway: g, key: key}
 	if a.offer(m) {
 		return
 	}
 	if _, ok := r.Do.(feedengine.Detach); ok {
-		a.depart(m)
+		a.press(m)
 		return
 	}
 	h.metrics.refused.Inc()
 	r.Done(feedengine.Result{Err: errBusy})
 }
 
-// Lost tells, once, that another process has claimed shards of this node.
-// Nothing can be written to them any more: the node must stop.
+// gone is the refusal of what an actor that ends can no longer carry out. In a
+// cluster, its shard goes on elsewhere.
+func (h *Host) gone() *feedengine.Error {
+	if h.opts.Cluster {
+		return feedengine.ErrElsewhere
+	}
+	return errStopped
+}
+
+// mayServe reports whether requests may be answered now.
+func (h *Host) mayServe() bool { return !h.opts.Cluster || h.lease.holds() }
+
+// Lost tells, once, that another process has claimed shards of this node, which
+// is not of a cluster. Nothing can be written to them any more: the node must stop.
 func (h *Host) Lost() <-chan error { return h.lost }
 
 func (h *Host) lose(shards []feedengine.ShardID, err error) {
 	h.metrics.lost.Add(len(shards))
 	h.log.Error("shards were claimed by another process", "shards", len(shards), "first", shards[0], "error", err)
+	if h.opts.Cluster {
+		h.giveUp(shards, err)
+		return
+	}
 	select {
 	case h.lost <- fmt.Errorf("%d shards were claimed by another process: %w", len(shards), err):
 	default:
@@ -232,14 +314,22 @@ func (h *Host) confirm() {
 			return
 		case <-ticks.C:
 		}
-		for _, a := range h.actors {
+		if h.opts.Cluster {
+			h.compareHeads()
+			continue
+		}
+		for _, a := range h.served() {
 			// Refused when the node is too busy, which says as much.
 			_ = h.writer.Submit(Pending{Write: feedengine.Write{Shard: a.shard}, Done: func(Outcome) {}})
 		}
 	}
 }
 
-func (h *Host) deliverLoad(s feedengine.ShardID, l *Loaded) { h.actors[s].post(arrived{l}) }
+func (h *Host) deliverLoad(s feedengine.ShardID, l *Loaded) {
+	if a := h.actors[s].Load(); a != nil {
+		a.post(arrived{l})
+	}
+}
 
 // millis is the engines' time.
 func (h *Host) millis() int64 { return h.opts.Now().Sub(feedengine.IDEpoch).Milliseconds() }
@@ -253,8 +343,10 @@ func (h *Host) overBudget() bool {
 
 func (h *Host) sum(of func(*actor) int64) int64 {
 	n := int64(0)
-	for _, a := range h.actors {
-		n += of(a)
+	for s := range h.actors {
+		if a := h.actors[s].Load(); a != nil {
+			n += of(a)
+		}
 	}
 	return n
 }
@@ -268,13 +360,19 @@ func (h *Host) Stop(ctx context.Context) error {
 	h.loader.Stop()
 	h.checks.Stop()
 	close(h.stop)
+	h.cancel()
+	h.mu.Lock() // nothing is opened any more
+	for _, a := range h.served() {
+		a.end()
+	}
+	h.mu.Unlock()
 	h.running.Wait()
 	return err
 }
 
 // inspect runs look on every actor's goroutine, one after the other.
 func (h *Host) inspect(look func(*actor)) {
-	for _, a := range h.actors {
+	for _, a := range h.served() {
 		done := make(chan struct{})
 		a.post(inspect{look, done})
 		select {

@@ -442,7 +442,7 @@ func TestHostStopFinishesWhatItTook(t *testing.T) {
 // hold stops the user's shard until the returned function is called.
 func (h *harness) hold(user string) (release func()) {
 	stuck, free := make(chan struct{}), make(chan struct{})
-	a := h.host.actors[Of(user, len(h.host.actors))]
+	a := h.host.actors[Of(user, len(h.host.actors))].Load()
 	go a.post(inspect{func(*actor) { close(stuck); <-free }, make(chan struct{})})
 	<-stuck
 	return func() { close(free) }
@@ -457,7 +457,7 @@ func TestHostFollowTakesInWhatItPassed(t *testing.T) {
 		dev := h.attach("bob", 1, nil)
 		before := h.must("alice", feedengine.Publish{Text: "before", Kind: "post"}).Post
 
-		a := h.host.actors[Of("bob", 8)]
+		a := h.host.actors[Of("bob", 8)].Load()
 		ev := &feedengine.Event{Kind: feedengine.KindFollow, Actor: "bob", Users: []string{"alice"}}
 		h.host.inspect(func(at *actor) {
 			if at == a {
@@ -472,7 +472,7 @@ func TestHostFollowTakesInWhatItPassed(t *testing.T) {
 
 		done := make(chan feedengine.Result, 1)
 		m := asked{Request: feedengine.Request{User: "bob", Done: func(r feedengine.Result) { done <- r }}}
-		a.post(checked{func() {
+		a.post(checked{m, func() {
 			a.write(m, "", ev, nil, func(Outcome) feedengine.Result { return feedengine.Result{} })
 		}})
 		<-done
@@ -529,7 +529,7 @@ func TestHostNeverRefusesADetach(t *testing.T) {
 			t.Fatalf("detach: %+v; %d requests refused", r, busy)
 		}
 		synctest.Wait()
-		if n := h.host.actors[0].engine.Stats().Sessions; n != 0 {
+		if n := h.host.actors[0].Load().engine.Stats().Sessions; n != 0 {
 			t.Errorf("%d sessions are attached", n)
 		}
 	})

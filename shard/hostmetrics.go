@@ -13,6 +13,10 @@ type hostMetrics struct {
 	lost    *metrics.Counter // shards claimed by another process
 	audits  *metrics.Counter
 	drift   *metrics.Counter
+
+	elsewhere *metrics.Counter // requests to shards that are not served here
+	lapses    *metrics.Counter // times that the lease ended
+	unserved  *metrics.Counter // requests that came while it was over
 }
 
 func (m *hostMetrics) register(h *Host, set *metrics.Set) {
@@ -20,6 +24,9 @@ func (m *hostMetrics) register(h *Host, set *metrics.Set) {
 	m.skips = set.NewCounter("feedgate_shard_ring_skips_total")
 	m.lost = set.NewCounter("feedgate_shards_lost_total")
 	m.audits = set.NewCounter("feedgate_counter_audits_total")
+	m.elsewhere = set.NewCounter(`feedgate_shard_refused_total{reason="elsewhere"}`)
+	m.unserved = set.NewCounter(`feedgate_shard_refused_total{reason="lease"}`)
+	m.lapses = set.NewCounter("feedgate_lease_lapses_total")
 	m.drift = set.NewCounter("feedgate_counter_drift_total")
 
 	total := func(name string, of func(*actor) int64) {
@@ -34,13 +41,13 @@ func (m *hostMetrics) register(h *Host, set *metrics.Set) {
 	most := func(name string, of func(*actor) int64) {
 		set.NewGauge(name, func() float64 {
 			n := int64(0)
-			for _, a := range h.actors {
+			for _, a := range h.served() {
 				n = max(n, of(a))
 			}
 			return float64(n)
 		})
 	}
 	most(`feedgate_mailbox_depth{of="fullest"}`, func(a *actor) int64 { return int64(len(a.mailbox)) })
-	most("feedgate_shard_lag_events", func(a *actor) int64 { return int64(h.ring.Head() - a.cursor.Load()) })
-	set.NewGauge(fmt.Sprintf("feedgate_shards{node=%q}", h.opts.Node), func() float64 { return float64(len(h.actors)) })
+	most("feedgate_shard_lag_events", func(a *actor) int64 { return int64(h.ring.Head() - min(h.ring.Head(), a.cursor.Load())) })
+	set.NewGauge(fmt.Sprintf("feedgate_shards{node=%q}", h.opts.Node), func() float64 { return float64(len(h.served())) })
 }

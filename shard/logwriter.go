@@ -65,6 +65,9 @@ type WriterOptions struct {
 	// OnCommit takes note of the events of a commit, in log order, before any
 	// of their Done is called. The slice is valid during the call only.
 	OnCommit func(events []*feedengine.Event)
+	// OnRaised says that this node goes on with a log under a new epoch, to find
+	// out what became of a commit. What it has found has been told. Nil: nobody is.
+	OnRaised func(shard feedengine.ShardID, head feedengine.Head)
 	// OnLost says that the shards are another's now, or that their logs are not
 	// what this node took them for. Everything pending for them has been
 	// refused, and so is every Submit, until Own.
@@ -105,13 +108,19 @@ type Writer struct {
 type tail struct {
 	owned bool
 	epoch uint64
+	first uint64 // seq with which the epoch begins
 	seq   uint64
 	id    feedengine.ID
+}
+
+func tailOf(h feedengine.Head) tail {
+	return tail{owned: true, epoch: h.Epoch, first: h.First, seq: h.Seq, id: h.ID}
 }
 
 // entry is a Pending in the writer's hands.
 type entry struct {
 	Pending
+	epoch uint64          // of its shard, when it was sent
 	prior *feedengine.Key // who had the key before, once that is known
 	twins []*entry        // later writes of the same batch with the same key
 }
@@ -131,7 +140,7 @@ func NewWriter(o WriterOptions) *Writer {
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	for shard, head := range o.Heads {
 		if head.Epoch > 0 {
-			w.logs[shard] = tail{owned: true, epoch: head.Epoch, seq: head.Seq, id: head.ID}
+			w.logs[shard] = tailOf(head)
 		}
 	}
 	w.metrics = newWriterMetrics(o.Metrics, w.Waiting)
@@ -143,7 +152,36 @@ func NewWriter(o WriterOptions) *Writer {
 func (w *Writer) Own(shard feedengine.ShardID, head feedengine.Head) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.logs[shard] = tail{owned: true, epoch: head.Epoch, seq: head.Seq, id: head.ID}
+	w.logs[shard] = tailOf(head)
+}
+
+// Disown gives a shard up of its own accord. What still waits for it is refused.
+func (w *Writer) Disown(shard feedengine.ShardID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.logs[shard].owned = false
+}
+
+// Forfeit gives a shard up that another has claimed, if it is still held so.
+func (w *Writer) Forfeit(held feedengine.Fence) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := &w.logs[held.Shard]
+	if !t.owned || t.epoch != held.Epoch {
+		return false
+	}
+	t.owned = false
+	return true
+}
+
+// Head is where the log of a shard stands as far as this node has written it;
+// Epoch 0 when the shard is not its own.
+func (w *Writer) Head(shard feedengine.ShardID) feedengine.Head {
+	t := w.tail(shard)
+	if !t.owned {
+		return feedengine.Head{Seq: t.seq, ID: t.id}
+	}
+	return feedengine.Head{Epoch: t.epoch, First: t.first, Seq: t.seq, ID: t.id}
 }
 
 // Submit queues a write and never waits. At an error, a *feedengine.Error, the
@@ -161,7 +199,7 @@ func (w *Writer) Submit(p Pending) error {
 		return refusal(feedengine.Unavailable, "the node is stopping")
 	case !w.logs[p.Write.Shard].owned:
 		w.metrics.lost.Inc()
-		return refusal(feedengine.Unavailable, "the shard has moved")
+		return shardLost
 	case len(w.queue) >= w.Queue:
 		w.metrics.overloaded.Inc()
 		return refusal(feedengine.Overloaded, "too many writes are waiting")

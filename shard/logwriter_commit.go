@@ -101,17 +101,13 @@ func (w *Writer) number(batch []*entry) []*entry {
 			event.Shard, event.Epoch, event.Seq = e.Write.Shard, t.epoch, t.seq
 		}
 		tails[e.Write.Shard] = t
+		e.epoch = t.epoch
 		return false
 	})
 }
 
 // append sends the numbered batch to the store, once.
 func (w *Writer) append(batch []*entry) error {
-	shards := shardsOf(batch)
-	fences := make([]feedengine.Fence, len(shards))
-	for i, shard := range shards {
-		fences[i] = feedengine.Fence{Shard: shard, Epoch: w.tail(shard).epoch}
-	}
 	writes := make([]feedengine.Write, 0, len(batch))
 	for _, e := range batch {
 		if e.writes() {
@@ -121,7 +117,7 @@ func (w *Writer) append(batch []*entry) error {
 	ctx, cancel := w.call()
 	defer cancel()
 	start := time.Now()
-	err := w.Log.Append(ctx, fences, writes)
+	err := w.Log.Append(ctx, fencesOf(batch), writes)
 	w.metrics.seconds.UpdateDuration(start)
 	w.metrics.rows.Update(float64(len(writes)))
 	return err
@@ -133,8 +129,10 @@ func (w *Writer) committed(batch []*entry) {
 	w.mu.Lock()
 	for _, e := range batch {
 		if event := e.Write.Event; event != nil {
-			t := &w.logs[event.Shard]
-			t.seq, t.id = event.Seq, event.ID
+			// Unless the shard has come back meanwhile, and further on.
+			if t := &w.logs[event.Shard]; t.epoch == e.epoch {
+				t.seq, t.id = event.Seq, event.ID
+			}
 			events = append(events, event)
 		}
 	}
@@ -182,7 +180,7 @@ func (w *Writer) culprit(e *entry, err error) (reached bool) {
 func (w *Writer) fenced(batch []*entry, err error) (reached bool) {
 	shards := shardsOf(batch)
 	if len(shards) == 1 {
-		w.lose(shards[0], err)
+		w.lose(fencesOf(batch)[0], err)
 		w.refuse(batch, shardLost)
 		return true
 	}
@@ -208,11 +206,18 @@ func (w *Writer) commitBoth(a, b []*entry) (reached bool) {
 	return w.commit(b)
 }
 
-// lose gives up a shard and refuses all that waits for it.
-func (w *Writer) lose(shard feedengine.ShardID, err error) {
-	w.mu.Lock()
-	w.logs[shard].owned = false
+// lose gives up a shard and refuses all that waits for it, unless it has come
+// back under another epoch meanwhile.
+func (w *Writer) lose(held feedengine.Fence, err error) {
+	shard := held.Shard
 	var waiting []*entry
+	w.mu.Lock()
+	t := &w.logs[shard]
+	if !t.owned || t.epoch != held.Epoch {
+		w.mu.Unlock()
+		return
+	}
+	t.owned = false
 	w.queue = slices.DeleteFunc(w.queue, func(e *entry) bool {
 		if e.Write.Shard == shard {
 			waiting = append(waiting, e)
@@ -249,4 +254,15 @@ func shardsOf(batch []*entry) []feedengine.ShardID {
 	}
 	slices.Sort(shards)
 	return slices.Compact(shards)
+}
+
+// fencesOf lists the claims under which the numbered batch was or is to be
+// sent, in order of shard.
+func fencesOf(batch []*entry) []feedengine.Fence {
+	fences := make([]feedengine.Fence, len(batch))
+	for i, e := range batch {
+		fences[i] = feedengine.Fence{Shard: e.Write.Shard, Epoch: e.epoch}
+	}
+	slices.SortFunc(fences, func(a, b feedengine.Fence) int { return cmp.Compare(a.Shard, b.Shard) })
+	return slices.Compact(fences)
 }

@@ -3,6 +3,7 @@ package shard
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/feedgate/feedgate/feedengine"
 )
@@ -27,10 +28,8 @@ func (w *Writer) resolve(batch []*entry) (rest []*entry, reached bool) {
 		}
 		return batch, true
 	}
-	claim := reclaim{store: w.Log, node: w.Node}
-	for _, shard := range shardsOf(batch) {
-		claim.expect = append(claim.expect, feedengine.Fence{Shard: shard, Epoch: w.tail(shard).epoch})
-	}
+	held := fencesOf(batch)
+	claim := reclaim{store: w.Log, node: w.Node, expect: slices.Clone(held)}
 	ok := w.persist("claim", func() error {
 		ctx, cancel := w.call()
 		defer cancel()
@@ -43,14 +42,22 @@ func (w *Writer) resolve(batch []*entry) (rest []*entry, reached bool) {
 	}
 
 	stands := map[*feedengine.Event]bool{}
-	for _, c := range claim.claimed {
-		if !w.compare(c, eventsOf(batch, c.Shard), stands) {
+	raised := map[feedengine.ShardID]feedengine.Head{}
+	for i, c := range claim.claimed {
+		goesOn, ok := w.compare(c, held[i], eventsOf(batch, c.Shard), stands)
+		if !ok {
 			w.refuse(batch, unavailable)
 			return nil, false
+		}
+		if goesOn {
+			raised[c.Shard] = c.Head
 		}
 	}
 	var done []*entry
 	for _, e := range batch {
+		if head, ok := raised[e.Write.Shard]; ok {
+			e.epoch = head.Epoch
+		}
 		// All or nothing: the marks share the fate of the events.
 		if event := e.Write.Event; stands[event] || event == nil && len(stands) > 0 {
 			done = append(done, e)
@@ -62,29 +69,29 @@ func (w *Writer) resolve(batch []*entry) (rest []*entry, reached bool) {
 	if len(done) > 0 {
 		w.committed(done)
 	}
+	for _, f := range held {
+		if head, ok := raised[f.Shard]; ok && w.OnRaised != nil {
+			w.OnRaised(f.Shard, head)
+		}
+	}
 	return rest, true
 }
 
-// compare takes note of which of the events, sent to follow the shard's tail,
-// stand in the log whose head was found, and goes on from there, if the shard was
-// won. It says false when Stop was cut short.
-func (w *Writer) compare(c feedengine.Claimed, sent []*feedengine.Event, stands map[*feedengine.Event]bool) bool {
-	shard, head := c.Shard, c.Head
-	before := w.tail(shard)
-	if c.Won {
-		w.mu.Lock()
-		w.logs[shard].epoch = head.Epoch
-		w.mu.Unlock()
-	}
-	if c.Won && head.Seq == before.seq && head.ID == before.id {
-		return true
+// compare takes note of which of the events, sent under the epoch held to follow
+// the shard's tail, stand in the log whose head was found, and goes on from
+// there, if the shard was won. It says ok false when Stop was cut short.
+func (w *Writer) compare(c feedengine.Claimed, held feedengine.Fence, sent []*feedengine.Event, stands map[*feedengine.Event]bool) (goesOn, ok bool) {
+	head := c.Head
+	before, ours := w.raise(c, held)
+	if c.Won && ours && head.Seq == before.seq && head.ID == before.id {
+		return true, true
 	}
 	if len(sent) > 0 {
 		if last := sent[len(sent)-1]; c.Won && head.Seq == last.Seq && head.ID == last.ID {
 			for _, event := range sent {
 				stands[event] = true
 			}
-			return true
+			return ours, true
 		}
 	}
 	// Whatever happened, this node's view of the log is no good any more. But
@@ -94,11 +101,11 @@ func (w *Writer) compare(c feedengine.Claimed, sent []*feedengine.Event, stands 
 		ok := w.persist("read log", func() (err error) {
 			ctx, cancel := w.call()
 			defer cancel()
-			found, err = w.Reader.ReadLog(ctx, shard, before.seq, len(sent))
+			found, err = w.Reader.ReadLog(ctx, c.Shard, sent[0].Seq-1, len(sent))
 			return err
 		})
 		if !ok {
-			return false
+			return false, false
 		}
 	}
 	for i, event := range sent {
@@ -107,12 +114,25 @@ func (w *Writer) compare(c feedengine.Claimed, sent []*feedengine.Event, stands 
 		}
 	}
 	if !c.Won {
-		w.lose(shard, fmt.Errorf("log %d is of epoch %d, left at %d: %w", shard, head.Epoch, before.epoch, feedengine.ErrFenced))
-		return true
+		w.lose(held, fmt.Errorf("log %d is of epoch %d, left at %d: %w", c.Shard, head.Epoch, held.Epoch, feedengine.ErrFenced))
+		return false, true
 	}
-	w.lose(shard, fmt.Errorf("log %d stands at %d (id %d), left at %d (id %d) with %d sent: %w",
-		shard, head.Seq, head.ID, before.seq, before.id, len(sent), errOvertaken))
-	return true
+	w.lose(feedengine.Fence{Shard: c.Shard, Epoch: head.Epoch}, fmt.Errorf("log %d stands at %d (id %d), left at %d (id %d) with %d sent: %w",
+		c.Shard, head.Seq, head.ID, before.seq, before.id, len(sent), errOvertaken))
+	return false, true
+}
+
+// raise goes on under the epoch that was won, unless the shard is no longer this
+// node's as it was held; it returns the tail before.
+func (w *Writer) raise(c feedengine.Claimed, held feedengine.Fence) (before tail, ours bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := &w.logs[c.Shard]
+	before, ours = *t, t.owned && t.epoch == held.Epoch
+	if c.Won && ours {
+		t.epoch, t.first = c.Head.Epoch, c.Head.First
+	}
+	return before, ours
 }
 
 // persist repeats a call of the store until it succeeds. Those who wait for a

@@ -12,7 +12,12 @@ type (
 	asked struct {
 		feedengine.Request
 		gateway feedengine.GatewayID
+		key     string // internal idempotency key, or ""
 	}
+	// rejoined brings sessions of a gateway.
+	rejoined struct{ feedengine.RejoinInput }
+	// gatewayGone says that a gateway is no more.
+	gatewayGone struct{ gateway feedengine.GatewayID }
 	// arrived is what the loader brought for this shard.
 	arrived struct{ *Loaded }
 	// saved says what became of a read mark's write.
@@ -22,11 +27,23 @@ type (
 		err   *feedengine.Error
 	}
 	// checked goes on with a request after its check of storage.
-	checked struct{ resume func() }
+	checked struct {
+		asked
+		resume func()
+	}
 	// released lets the next request in a lane go; id was the last one's event.
 	released struct {
 		lane string
 		id   feedengine.ID
+	}
+	// leave has the shard hand over its state, to done.
+	leave struct{ done chan<- handed }
+	// stay calls that off, if it is not too late.
+	stay struct{}
+	// resume has a shard that was handed over served again.
+	resume struct {
+		head feedengine.Head
+		done chan<- error
 	}
 	// audit asks for a recount of somebody.
 	audit struct{}
@@ -37,10 +54,15 @@ type (
 	}
 )
 
-func (asked) message()    {}
-func (arrived) message()  {}
-func (saved) message()    {}
-func (checked) message()  {}
-func (released) message() {}
-func (audit) message()    {}
-func (inspect) message()  {}
+func (asked) message()       {}
+func (rejoined) message()    {}
+func (gatewayGone) message() {}
+func (arrived) message()     {}
+func (saved) message()       {}
+func (checked) message()     {}
+func (released) message()    {}
+func (leave) message()       {}
+func (stay) message()        {}
+func (resume) message()      {}
+func (audit) message()       {}
+func (inspect) message()     {}

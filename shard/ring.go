@@ -30,6 +30,7 @@ type Ring struct {
 	// slot sees the raised floor afterwards.
 	floor atomic.Uint64
 	head  atomic.Uint64
+	lost  atomic.Uint64 // what readers took from before here contains events that are no more
 
 	wakers atomic.Pointer[[]chan<- struct{}] // replaced, never changed
 
@@ -60,18 +61,22 @@ func (r *Ring) SetHeads(heads []feedengine.Head) {
 }
 
 // Append adds events, which from now on are shared and immutable, and wakes
-// the subscribers. Events that a log's head has passed already are left out. A
-// gap in a log is a defect of the caller that would silently falsify counters:
-// Append panics.
-func (r *Ring) Append(events []*feedengine.Event) {
+// the subscribers. Left out are those that their log's head has passed already,
+// those of an epoch that the head has left behind, and those that do not follow
+// the head: then gap is true, as a gap in a log would silently falsify counters.
+func (r *Ring) Append(events []*feedengine.Event) (gap bool) {
 	r.mu.Lock()
 	for len(events) > 0 {
 		piece := events[:min(len(events), len(r.slots))]
 		events = events[len(piece):]
-		r.appendPiece(piece)
+		gap = r.appendPiece(piece) || gap
 	}
 	r.mu.Unlock()
+	r.wakeAll()
+	return gap
+}
 
+func (r *Ring) wakeAll() {
 	for _, wake := range *r.wakers.Load() {
 		select {
 		case wake <- struct{}{}:
@@ -81,20 +86,20 @@ func (r *Ring) Append(events []*feedengine.Event) {
 }
 
 // appendPiece adds at most a ringful.
-func (r *Ring) appendPiece(events []*feedengine.Event) {
+func (r *Ring) appendPiece(events []*feedengine.Event) (gap bool) {
 	at := r.head.Load()
 	if end := at + uint64(len(events)); end > uint64(len(r.slots)) {
-		r.floor.Store(end - uint64(len(r.slots)))
+		r.floor.Store(max(r.floor.Load(), end-uint64(len(r.slots))))
 	}
 	for _, e := range events {
 		h := &r.heads[e.Shard]
-		if e.Seq <= h.Seq {
+		switch {
+		case e.Seq <= h.Seq || e.Epoch < h.Epoch:
 			continue
-		}
-		if e.Seq != h.Seq+1 {
-			panic(fmt.Sprintf("shard: ring: log %d continues at %d after %d", e.Shard, e.Seq, h.Seq))
-		}
-		if e.Epoch != h.Epoch {
+		case e.Seq != h.Seq+1:
+			gap = true
+			continue
+		case e.Epoch != h.Epoch:
 			h.Epoch, h.First = e.Epoch, e.Seq
 		}
 		h.Seq, h.ID = e.Seq, e.ID
@@ -102,7 +107,38 @@ func (r *Ring) appendPiece(events []*feedengine.Event) {
 		at++
 	}
 	r.head.Store(at)
+	return gap
 }
+
+// Adopt takes note that a log goes on under a new epoch, of which there is no
+// event yet: head is where it stands, and the ring stands there too.
+func (r *Ring) Adopt(shard feedengine.ShardID, head feedengine.Head) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if h := &r.heads[shard]; head.Epoch > h.Epoch && head.First == h.Seq+1 {
+		h.Epoch, h.First = head.Epoch, head.First
+	}
+}
+
+// Jump goes on with a log at head, wherever the ring stood: behind it, with the
+// events between gone for good, or above it, with events that no longer are. No
+// reader gets by: each is told with ErrPassed, and asks HistoryLostSince why.
+func (r *Ring) Jump(shard feedengine.ShardID, head feedengine.Head, historyLost bool) {
+	r.mu.Lock()
+	r.heads[shard] = head
+	at := r.head.Load() + 1 // a position without an event, which nobody can read
+	r.floor.Store(at)
+	r.head.Store(at)
+	if historyLost {
+		r.lost.Store(at)
+	}
+	r.mu.Unlock()
+	r.wakeAll()
+}
+
+// HistoryLostSince reports whether events from before position from, which its
+// reader has applied, have turned out to be lost.
+func (r *Ring) HistoryLostSince(from uint64) bool { return from < r.lost.Load() }
 
 // Head is the position after the newest event.
 func (r *Ring) Head() uint64 { return r.head.Load() }
@@ -129,6 +165,43 @@ func (r *Ring) Heads() (heads []feedengine.Head, at uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.heads), r.head.Load()
+}
+
+// HeadOf returns the head of one log.
+func (r *Ring) HeadOf(shard feedengine.ShardID) feedengine.Head {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.heads[shard]
+}
+
+// Since finds the position from which on the ring holds all events above the
+// heads, by ShardID, up to its own heads, which it returns too. Missing are the logs of
+// which it does not reach back so far. Below a head given, or above it, the
+// caller has to look what else may have happened to the log.
+func (r *Ring) Since(heads []feedengine.Head) (at uint64, own []feedengine.Head, missing []feedengine.ShardID) {
+	own, end := r.Heads()
+	lacking := map[feedengine.ShardID]uint64{} // the first seq that is wanted
+	for s := range own {
+		if own[s].Seq > heads[s].Seq {
+			lacking[feedengine.ShardID(s)] = heads[s].Seq + 1
+		}
+	}
+	at = end
+	for len(lacking) > 0 && at > r.floor.Load() {
+		e := r.slots[(at-1)&r.mask].Load()
+		if at-1 < r.floor.Load() || e == nil {
+			break // overwritten meanwhile
+		}
+		at--
+		if lacking[e.Shard] == e.Seq {
+			delete(lacking, e.Shard)
+		}
+	}
+	for s := range lacking {
+		missing = append(missing, s)
+	}
+	slices.Sort(missing)
+	return at, own, missing
 }
 
 // Subscribe has wake, of capacity 1, sent to after each Append unless it is

@@ -100,14 +100,108 @@ func TestRingHeads(t *testing.T) {
 	}
 }
 
-func TestRingRefusesAGap(t *testing.T) {
+func TestRingLeavesOutWhatDoesNotFollow(t *testing.T) {
+	r := NewRing(8, 2)
+	r.SetHeads([]feedengine.Head{{Epoch: 3, First: 5, Seq: 6, ID: 60}, {}})
+	if gap := r.Append([]*feedengine.Event{
+		{Shard: 0, Epoch: 3, Seq: 8, ID: 80}, // after a gap
+		{Shard: 0, Epoch: 2, Seq: 7, ID: 70}, // of an owner that was fenced
+		{Shard: 1, Epoch: 1, Seq: 1, ID: 10},
+	}); !gap {
+		t.Error("a gap was not told of")
+	}
+	heads, at := r.Heads()
+	if want := []feedengine.Head{{Epoch: 3, First: 5, Seq: 6, ID: 60}, {Epoch: 1, First: 1, Seq: 1, ID: 10}}; !slices.Equal(heads, want) || at != 1 {
+		t.Errorf("heads %v at %d, want %v at 1", heads, at, want)
+	}
+	if r.Append([]*feedengine.Event{{Shard: 0, Epoch: 3, Seq: 7, ID: 70}, {Shard: 0, Epoch: 3, Seq: 8, ID: 80}}) {
+		t.Error("a gap where there was none")
+	}
+}
+
+func TestRingAdoptsAnEpoch(t *testing.T) {
 	r := NewRing(8, 1)
-	defer func() {
-		if recover() == nil {
-			t.Fatal("appended seq 2 to an empty log")
+	r.SetHeads([]feedengine.Head{{Epoch: 3, First: 5, Seq: 6, ID: 60}})
+	r.Adopt(0, feedengine.Head{Epoch: 4, First: 9, Seq: 8, ID: 80}) // the ring is not there yet
+	r.Adopt(0, feedengine.Head{Epoch: 2, First: 7, Seq: 6, ID: 60}) // an old one
+	if h := r.HeadOf(0); h.Epoch != 3 {
+		t.Fatalf("adopted %+v", h)
+	}
+	r.Adopt(0, feedengine.Head{Epoch: 4, First: 7, Seq: 6, ID: 60})
+	if h := r.HeadOf(0); h != (feedengine.Head{Epoch: 4, First: 7, Seq: 6, ID: 60}) {
+		t.Fatalf("did not adopt: %+v", h)
+	}
+	if r.Append([]*feedengine.Event{{Shard: 0, Epoch: 3, Seq: 7, ID: 70}}); r.Head() != 0 {
+		t.Error("took an event of the epoch before")
+	}
+}
+
+func TestRingJumps(t *testing.T) {
+	r := NewRing(8, 2)
+	f := ringFeed{heads: make([]feedengine.Head, 2)}
+	for range 3 {
+		r.Append([]*feedengine.Event{f.next(0), f.next(1)})
+	}
+	wake := make(chan struct{}, 1)
+	r.Subscribe(wake)
+	before := r.Head()
+	r.Jump(0, feedengine.Head{Epoch: 2, First: 2, Seq: 2, ID: 22}, true)
+	buf := make([]*feedengine.Event, 8)
+	for from := range before + 1 {
+		if _, err := r.Read(from, buf); !errors.Is(err, ErrPassed) {
+			t.Fatalf("position %d was read: %v", from, err)
 		}
-	}()
-	r.Append([]*feedengine.Event{{Shard: 0, Seq: 2}})
+		if !r.HistoryLostSince(from) {
+			t.Errorf("what was read up to %d is said to be good", from)
+		}
+	}
+	if len(wake) != 1 {
+		t.Error("nobody was woken")
+	}
+	at := r.Head()
+	next := &feedengine.Event{Shard: 0, Epoch: 2, Seq: 3, ID: 33}
+	r.Append([]*feedengine.Event{next})
+	if n, err := r.Read(at, buf); n != 1 || err != nil || buf[0] != next || r.HistoryLostSince(at) {
+		t.Errorf("after the jump: %d, %v", n, err)
+	}
+	r.Jump(1, feedengine.Head{Epoch: 1, First: 1, Seq: 9, ID: 99}, false)
+	if r.HistoryLostSince(at + 1) {
+		t.Error("a jump forward is said to have lost history")
+	}
+}
+
+func TestRingSince(t *testing.T) {
+	r := NewRing(8, 3)
+	f := ringFeed{heads: make([]feedengine.Head, 3)}
+	for range 4 {
+		r.Append([]*feedengine.Event{f.next(0), f.next(1)}) // positions 0 … 7
+	}
+	heads := func(seqs ...uint64) (h []feedengine.Head) {
+		for _, s := range seqs {
+			h = append(h, feedengine.Head{Seq: s})
+		}
+		return h
+	}
+	for _, c := range []struct {
+		heads   []feedengine.Head
+		at      uint64
+		missing []feedengine.ShardID
+	}{
+		{heads(4, 4, 0), 8, nil},
+		{heads(3, 4, 0), 6, nil},
+		{heads(4, 1, 0), 3, nil},
+		{heads(0, 0, 0), 0, nil},
+		{heads(9, 4, 7), 8, nil},
+	} {
+		at, own, missing := r.Since(c.heads)
+		if at != c.at || !slices.Equal(missing, c.missing) || !slices.Equal(own, f.heads) {
+			t.Errorf("since %v: at %d, missing %v", c.heads, at, missing)
+		}
+	}
+	r.Append([]*feedengine.Event{f.next(2), f.next(2)}) // the floor is 2
+	if at, _, missing := r.Since(heads(1, 0, 1)); at != 2 || !slices.Equal(missing, []feedengine.ShardID{1}) {
+		t.Errorf("with a log that the ring has partly passed: at %d, missing %v", at, missing)
+	}
 }
 
 func TestRingWakesItsSubscribers(t *testing.T) {
