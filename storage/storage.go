@@ -117,7 +117,7 @@ type Members interface {
 	// ErrFenced: another process beats by this name, and it was started later (or,
 	// should the clocks say the same, has the greater incarnation). One that has
 	// not beaten for 10 s stands in nobody's way. Rows that nobody has renewed for
-	// an hour are deleted on the way.
+	// an hour are deleted on the way. After any other error the beat may count or not.
 	Beat(ctx context.Context, m feedengine.Member) (feedengine.Roll, error)
 
 	// Leave takes the node's row away, if it is still this incarnation's.

@@ -5,6 +5,7 @@
 //	log writer → Append → writer connection: one pipeline, one Sync, one commit
 //	loader     → Load   → reader connection: one pipeline in one snapshot
 //	pages, keys         → reader connections, one pipeline each
+//	membership → Beat   → a connection of its own
 //
 // Two pools, so that reads never keep an append waiting: the writer pool holds
 // the connection of the appends and a spare for claims, the reader pool is as

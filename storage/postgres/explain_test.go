@@ -60,6 +60,9 @@ func arguments(n int) map[string][]string {
 
 		"LockShards": {shards}, "Claim": {shards, shards, "'n1'"}, "EndOwners": {"1", shards, shards}, "Owners": {},
 
+		"Beat":  {"'n1'", "1", "true", "true", "2", "''", "''", "now()"},
+		"Leave": {"'n1'", "1"}, "ForgetNodes": {}, "Clock": {}, "Members": {},
+
 		"ReadLogs": {shards, numbers, "1000"},
 		"Keys":     {users, users, users, "20000"},
 		"TrimLog":  {"20000", "64", "4096"}, "TrimKeys": {"20000", "4096"},

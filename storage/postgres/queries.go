@@ -35,6 +35,13 @@ type queries struct {
 	EndOwners  string // $1 pid that waits, $2 shards, $3 epochs → ends those of their owners' backends that it waits for
 	Owners     string // → shard, owner, epoch
 
+	// Members.
+	Beat        string // $1 node, $2 incarnation, $3 gateway, $4 shard, $5 state, $6 admin, $7 version, $8 started; fails when the name is another's
+	Leave       string // $1 node, $2 incarnation
+	ForgetNodes string // deletes who has not beaten for an hour
+	Clock       string // → now
+	Members     string // → node, incarnation, beat, gateway, shard, state, admin, version, started
+
 	// The log.
 	ReadLogs string // $1 shards, $2 after, $3 limit of each → shard, seq, epoch, id, kind, actor, body
 	Keys     string // $1 users, $2 ops, $3 keys, $4 id above which a key is young enough → ordinal, hash, id
@@ -139,6 +146,29 @@ AND application_name IN (
     SELECT s.owner FROM shards s JOIN unnest($2::smallint[], $3::bigint[]) e(shard, epoch)
     ON s.shard = e.shard AND s.epoch = e.epoch)`,
 	Owners: `SELECT shard, owner, epoch FROM shards ORDER BY shard`,
+
+	// A node that stopped without leaving, or whose clock was put back, must get its
+	// name again: one that has not beaten for 10 s gives way to any.
+	Beat: `
+WITH beaten AS (
+    INSERT INTO nodes AS n (node, incarnation, beat, gateway, shard, state, admin, version, started, seen)
+    VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, clock_timestamp())
+    ON CONFLICT (node) DO UPDATE SET incarnation = excluded.incarnation, beat = n.beat + 1, gateway = excluded.gateway,
+        shard = excluded.shard, state = excluded.state, admin = excluded.admin, version = excluded.version,
+        started = excluded.started, seen = excluded.seen
+    WHERE n.incarnation = excluded.incarnation
+        OR (n.started, n.incarnation) < (excluded.started, excluded.incarnation)
+        OR n.seen < excluded.seen - interval '10 s'
+    RETURNING 1)
+SELECT feedgate_require((SELECT count(*) FROM beaten) = 1, 'FG001', 'another process has this node''s name')`,
+	Leave: `DELETE FROM nodes WHERE node = $1 AND incarnation = $2`,
+	// Who is just being renewed or deleted is passed over: beats do not wait for each other.
+	ForgetNodes: `
+DELETE FROM nodes WHERE node IN (
+    SELECT node FROM nodes WHERE seen < clock_timestamp() - interval '1 hour' FOR UPDATE SKIP LOCKED)`,
+	Clock: `SELECT clock_timestamp()`,
+	Members: `
+SELECT node, incarnation, beat, gateway, shard, state, admin, version, started FROM nodes ORDER BY node`,
 
 	ReadLogs: `
 SELECT a.shard, l.* FROM unnest($1::smallint[], $2::bigint[]) WITH ORDINALITY a(shard, after, ord)

@@ -22,6 +22,7 @@ type Store struct {
 	shards  int
 	writers *pgxpool.Pool
 	readers *pgxpool.Pool
+	beater  *beater
 	ops     *ops
 	hide    []func()      // take the pools' metrics away
 	frozen  time.Duration // frozenAfter, save in tests
@@ -66,7 +67,13 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		readers.Close()
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	s := &Store{readers: readers, writers: writers, ops: newOps(set), frozen: frozenAfter}
+	beater, err := newBeater(cfg)
+	if err != nil {
+		readers.Close()
+		writers.Close()
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	s := &Store{readers: readers, writers: writers, beater: beater, ops: newOps(set), frozen: frozenAfter}
 	if err := s.setUp(ctx, cfg.Shards); err != nil {
 		s.Close()
 		return nil, err
@@ -83,6 +90,7 @@ func (s *Store) Close() error {
 	s.hide = nil
 	s.writers.Close()
 	s.readers.Close()
+	s.beater.close()
 	return nil
 }
 

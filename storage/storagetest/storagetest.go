@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/feedgate/feedgate/storage"
 )
@@ -32,6 +33,43 @@ type Faulty struct {
 	LoseReply func()
 	// LoseCommit loses the next Append before it commits.
 	LoseCommit func()
+}
+
+// MembersHarness is what the suite of storage.Members needs to know of an
+// implementation.
+type MembersHarness struct {
+	// Open makes a fresh one for a database with that many shards.
+	Open func(t testing.TB, shards int) Members
+	// Age lets everybody's last beat be d longer ago than it was.
+	Age func(t testing.TB, m Members, d time.Duration)
+}
+
+// Members is a table of nodes and the shards that its Roll tells the owners of.
+type Members interface {
+	storage.Members
+	Claimer
+}
+
+// RunMembers holds an implementation of storage.Members to the contract.
+func RunMembers(t *testing.T, h MembersHarness) {
+	for _, c := range []struct {
+		name string
+		run  func(*testing.T, MembersHarness)
+	}{
+		{"Roll", testRoll},
+		{"NameTaken", testNameTaken},
+		{"NameFree", testNameFree},
+		{"Leave", testLeave},
+		{"Forgotten", testForgotten},
+		{"ManyBeat", testManyBeat},
+		{"NameRaced", testNameRaced},
+		{"BeatCancelled", testBeatCancelled},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t, h)
+		})
+	}
 }
 
 // Run holds an implementation to the contract. Every subtest has a database of
