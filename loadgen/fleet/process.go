@@ -1,0 +1,61 @@
+package fleet
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// ChildArg is the argument with which the program calls itself, and has to call
+// Serve.
+const ChildArg = "child"
+
+// Self starts the program that runs, once more. In a process group of its own: a
+// Ctrl-C is for who gives the orders.
+func Self() (*Process, error) {
+	cmd := exec.Command("/proc/self/exe", ChildArg)
+	cmd.Stderr = os.Stderr
+	cmd.Env = append(os.Environ(), "GOGC=50") // lean clients, leanly collected
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("fleet: %w", err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("fleet: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("fleet: %w", err)
+	}
+	return &Process{In: in, Out: out, Wait: cmd.Wait}, nil
+}
+
+// spare is how many descriptors a process keeps for other things than clients.
+const spare = 500
+
+// PerProcess is how many connections a process may hold here. It raises the limit
+// as far as it may.
+func PerProcess() (int, error) {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
+		return 0, fmt.Errorf("fleet: RLIMIT_NOFILE: %w", err)
+	}
+	if l.Cur < l.Max {
+		raised := unix.Rlimit{Cur: l.Max, Max: l.Max}
+		if unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil {
+			l = raised
+		}
+	}
+	n := int(min(l.Cur, 1<<20)) - spare
+	if n < 1 {
+		return 0, fmt.Errorf("fleet: a process may hold %d descriptors here, at least %d are needed", l.Cur, spare+1)
+	}
+	return n, nil
+}
+
+// Processes is how many a number of connections asks for.
+func Processes(conns, perProcess int) int { return (conns + perProcess - 1) / perProcess }
