@@ -24,6 +24,12 @@ func runLog(t *testing.T, h Harness) {
 		{"EdgesWithinACommit", testEdgesWithinACommit},
 
 		{"ClaimHeads", testClaimHeads},
+		{"ClaimExpects", testClaimExpects},
+		{"ClaimRaced", testClaimRaced},
+		{"ClaimBesideAppends", testClaimBesideAppends},
+		{"ClaimLost", testClaimLost},
+		{"Heads", testHeads},
+		{"ReadLogs", testReadLogs},
 		{"Fenced", testFenced},
 		{"ConcurrentClaims", testConcurrentClaims},
 		{"ClaimUnknownShard", testClaimUnknownShard},

@@ -26,7 +26,7 @@ type Harness struct {
 }
 
 // Faulty is a store whose connection breaks on request. The fault hits the next
-// Append, which answers ErrUnknownOutcome, and then heals.
+// Append or Claim, which answers ErrUnknownOutcome, and then heals.
 type Faulty struct {
 	Store storage.Store
 	// LoseReply lets the next Append commit and loses the answer.
