@@ -69,6 +69,9 @@ func (t *table) doubtAll(now int64) {
 // NodeGone says that a node is taken for dead: what it has not answered waits for
 // the next owner of its shards, or for a sign of life.
 func (r *Router) NodeGone(node string) {
+	if node == r.opts.Self {
+		return
+	}
 	for _, t := range r.tables {
 		t.lock()
 		if t.owner == node && !t.gone {

@@ -89,12 +89,16 @@ func (s *Server) enter(from link.Peer) *remote {
 }
 
 // revive gives a gateway that was taken for dead another number, and tells it to
-// bring its sessions: they were detached. Nil: it was not taken for dead.
+// bring its sessions: they were detached. Nil: it was not taken for dead. A sign of
+// life of a node also ends its earlier incarnations.
 func (s *Server) revive(from link.Peer) *remote {
 	s.mu.Lock()
 	old := s.nodes[from.Node]
 	if old == nil || old.peer != from || (*s.byID.Load())[old.id] == old {
 		s.mu.Unlock()
+		if old != nil && old.peer.Incarnation < from.Incarnation {
+			s.bury(old)
+		}
 		return nil
 	}
 	g := s.enter(from)
