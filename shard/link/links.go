@@ -107,7 +107,7 @@ func (l *Links) announce(a Announce) {
 		if announced(ev.Kind) && ev.Post != nil {
 			size += len(ev.Post.Text)
 		}
-		if size > splitAt || i == len(a.Events)-1 {
+		if size > splitAt/2 || i == len(a.Events)-1 {
 			l.log.add(Announce{Shard: a.Shard, Epoch: a.Epoch, First: a.First, Events: a.Events[from : i+1]})
 			from, size = i+1, 0
 		}

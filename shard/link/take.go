@@ -45,7 +45,12 @@ func (t *taker) upTo(most uint64) uint64 {
 
 // count reads the length of a list whose elements take at least each bytes.
 func (t *taker) count(each int) int {
-	return int(t.upTo(uint64(len(t.b) / each)))
+	v := t.uint()
+	if v > uint64(len(t.b)/each) {
+		t.fail()
+		return 0
+	}
+	return int(v)
 }
 
 func (t *taker) byte() byte {
