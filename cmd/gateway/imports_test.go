@@ -63,6 +63,11 @@ var importRules = []rule{
 		others:   []string{"github.com/cespare/xxhash/v2", "github.com/VictoriaMetrics/metrics", "github.com/redis/go-redis/v9/..."},
 	},
 	{
+		packages: []string{"shard/storefake"},
+		own:      []string{"feedengine"},
+		tests:    []string{"storage", "storage/storagetest", "migrations"},
+	},
+	{
 		packages: []string{"shard/..."},
 		own:      []string{"feedengine", "shard/..."},
 		others:   []string{"github.com/cespare/xxhash/v2", "github.com/VictoriaMetrics/metrics", "golang.org/x/sync/..."},
