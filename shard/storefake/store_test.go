@@ -21,8 +21,11 @@ func TestConformance(t *testing.T) {
 		Open: func(_ testing.TB, shards int) storage.Store {
 			s := storefake.New(shards)
 			s.Slow = func(call string) time.Duration {
-				if call == "append" {
-					return 100 * time.Microsecond // so that loads come between
+				switch call { // so that they take turns, and do not run wild
+				case "append":
+					return 100 * time.Microsecond
+				case "load":
+					return 2 * time.Millisecond
 				}
 				return 0
 			}
