@@ -30,6 +30,8 @@ type rig struct {
 	hub   *bus.Hub
 	nodes map[string]*testNode
 	log   *slog.Logger
+
+	offset time.Duration // of the clocks of nodes that are started
 }
 
 type testNode struct {
@@ -45,6 +47,7 @@ func inRig(t *testing.T, names []string, f func(r *rig)) {
 	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
+		<-time.After(time.Until(feedengine.IDEpoch.Add(24 * time.Hour))) // a bubble begins in the year 2000
 		if err := sqlite.Migrate(t.Context(), dir); err != nil {
 			t.Fatal(err)
 		}
@@ -74,8 +77,9 @@ func inRig(t *testing.T, names []string, f func(r *rig)) {
 func (r *rig) start(name string, roles Roles) *testNode {
 	r.t.Helper()
 	n := &testNode{store: &flaky{Store: r.store, table: r.table}, bus: r.hub.Join(name), desk: newDesk(r.t), set: metrics.NewSet()}
+	offset := r.offset
 	o := Options{
-		Node: name, Version: "test", Admin: name + ":8081", Roles: roles,
+		Now: func() time.Time { return time.Now().Add(offset) }, Node: name, Version: "test", Admin: name + ":8081", Roles: roles,
 		Store: n.store, Claims: n.store, Members: n.store, Bus: n.bus,
 		Host:    shard.Options{AuditEvery: -1},
 		Metrics: n.set, Log: r.log.With("node", name),
