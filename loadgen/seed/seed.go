@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,13 +86,13 @@ func (s *Seeder) There(ctx context.Context) (bool, error) {
 
 // following is whom a user follows, as far as they are of the graph.
 func (s *Seeder) following(ctx context.Context, u uint32) (following []uint32, err error) {
-	before := ""
-	for {
+	path := "/v1/following?limit=100"
+	for before := ""; ; {
 		var page struct {
 			Users []string `json:"users"`
 			Next  string   `json:"next"`
 		}
-		if err := s.call(ctx, "GET", "/v1/following?limit=100&before="+before, u, nil, &page); err != nil {
+		if err := s.call(ctx, "GET", path+before, u, nil, &page); err != nil {
 			return nil, err
 		}
 		for _, name := range page.Users {
@@ -99,9 +100,10 @@ func (s *Seeder) following(ctx context.Context, u uint32) (following []uint32, e
 				following = append(following, a)
 			}
 		}
-		if before = page.Next; before == "" {
+		if page.Next == "" {
 			return following, nil
 		}
+		before = "&before=" + url.QueryEscape(page.Next)
 	}
 }
 
@@ -179,8 +181,8 @@ func (s *Seeder) call(ctx context.Context, method, path string, u uint32, body [
 
 // once makes a request once. With an error comes how long to wait before it is made
 // again; below zero: that would be no use.
-func (s *Seeder) once(ctx context.Context, method, url, name string, body []byte, into any) (wait time.Duration, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+func (s *Seeder) once(ctx context.Context, method, at, name string, body []byte, into any) (wait time.Duration, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, at, bytes.NewReader(body))
 	if err != nil {
 		return -1, err
 	}
