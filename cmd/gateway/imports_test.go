@@ -68,12 +68,6 @@ var importRules = []rule{
 		tests:    []string{"storage", "storage/storagetest", "migrations"},
 	},
 	{
-		packages: []string{"shard/cluster"},
-		own:      []string{"feedengine", "shard/..."},
-		tests:    []string{"storage/sqlite"}, // a real store under whole nodes
-		others:   []string{"github.com/cespare/xxhash/v2", "github.com/VictoriaMetrics/metrics"},
-	},
-	{
 		packages: []string{"shard/..."},
 		own:      []string{"feedengine", "shard/..."},
 		others:   []string{"github.com/cespare/xxhash/v2", "github.com/VictoriaMetrics/metrics", "golang.org/x/sync/..."},

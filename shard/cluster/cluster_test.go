@@ -219,11 +219,11 @@ func TestStoreAway(t *testing.T) {
 		c.publish()
 		before := r.owners()
 		for _, n := range r.nodes {
-			n.store.fail(feedengine.ErrUnavailable)
+			n.store.away(true)
 		}
 		r.pass(20 * time.Second)
 		for _, n := range r.nodes {
-			n.store.fail(nil)
+			n.store.away(false)
 		}
 		c.publish()
 		c.whole(false)
@@ -415,4 +415,46 @@ func TestOperators(t *testing.T) {
 		}
 		<-r.nodes[from].DrainAsked()
 	})
+}
+
+// The database comes back without its last commits: what is told to clients
+// afterwards is what there is, and they are told by a reset.
+func TestHistoryLost(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		inRig(t, []string{"a", "b", "c"}, func(r *rig) {
+			c := newCrowd(r, 30)
+			for range 10 {
+				c.publish()
+				r.pass(100 * time.Millisecond)
+			}
+			c.whole(false)
+			for _, n := range r.nodes {
+				n.store.away(true)
+			}
+			r.pass(1500 * time.Millisecond)
+			c.sent -= len(r.store.Lose(5))
+			for _, n := range r.nodes {
+				n.store.away(false)
+			}
+			if busy { // before any node has had the time to look
+				c.sent++
+				r.eventually("a post is taken", func() bool {
+					res := r.ask(r.nodes["a"], c.author, feedengine.Publish{Text: "new", Kind: "post"})
+					if res.Err != nil && !res.Err.Retryable() {
+						t.Errorf("refused with %v", res.Err)
+					}
+					return res.Err == nil
+				})
+			}
+			r.pass(10 * time.Second)
+			c.sent++
+			r.must(r.nodes["a"], c.author, feedengine.Publish{Text: "newer", Kind: "post"})
+			c.whole(true)
+			for s, n := range c.screens {
+				if got := n.desk.look(s); got.resets == 0 || got.posts["newer"] != 1 {
+					t.Errorf("%s: %+v", s.user, got)
+				}
+			}
+		})
+	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/shard"
 	"github.com/feedgate/feedgate/shard/bus"
-	"github.com/feedgate/feedgate/storage/sqlite"
+	"github.com/feedgate/feedgate/shard/storefake"
 )
 
 const rigShards = 32
@@ -25,8 +25,7 @@ const rigShards = 32
 // rig is a cluster in one process, in a synctest bubble.
 type rig struct {
 	t     *testing.T
-	store *sqlite.Store
-	table *nodesTable
+	store *storefake.Store
 	hub   *bus.Hub
 	nodes map[string]*testNode
 	log   *slog.Logger
@@ -45,22 +44,12 @@ type testNode struct {
 // inRig runs a test in a bubble, with a cluster of these nodes.
 func inRig(t *testing.T, names []string, f func(r *rig)) {
 	t.Helper()
-	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		<-time.After(time.Until(feedengine.IDEpoch.Add(24 * time.Hour))) // a bubble begins in the year 2000
-		if err := sqlite.Migrate(t.Context(), dir); err != nil {
-			t.Fatal(err)
-		}
-		store, err := sqlite.Open(t.Context(), sqlite.Config{Dir: dir, Shards: rigShards})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := &rig{t: t, store: store, hub: bus.NewHub(nil), nodes: map[string]*testNode{}, log: slog.New(slog.DiscardHandler)}
+		r := &rig{t: t, store: storefake.New(rigShards), hub: bus.NewHub(nil), nodes: map[string]*testNode{}, log: slog.New(slog.DiscardHandler)}
 		if os.Getenv("CLUSTER_LOG") != "" {
 			r.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		}
-		r.table = &nodesTable{store: store, rows: map[string]feedengine.Member{}}
-		defer store.Close()
 		defer func() {
 			for _, n := range r.nodes {
 				n.stop(t)
@@ -76,7 +65,7 @@ func inRig(t *testing.T, names []string, f func(r *rig)) {
 
 func (r *rig) start(name string, roles Roles) *testNode {
 	r.t.Helper()
-	n := &testNode{store: &flaky{Store: r.store, table: r.table}, bus: r.hub.Join(name), desk: newDesk(r.t), set: metrics.NewSet()}
+	n := &testNode{store: &flaky{Store: r.store.Connect()}, bus: r.hub.Join(name), desk: newDesk(r.t), set: metrics.NewSet()}
 	offset := r.offset
 	o := Options{
 		Now: func() time.Time { return time.Now().Add(offset) }, Node: name, Version: "test", Admin: name + ":8081", Roles: roles,
@@ -122,7 +111,7 @@ func (r *rig) crash(name string) {
 	n := r.nodes[name]
 	delete(r.nodes, name)
 	n.bus.SetCut(true)
-	n.store.fail(feedengine.ErrUnavailable)
+	n.store.away(true)
 	dead, cancel := context.WithCancel(context.Background())
 	cancel()
 	n.Stop(dead) // it fails to write, as it is to
@@ -196,57 +185,24 @@ func (r *rig) must(n *testNode, user string, do feedengine.Action) feedengine.Re
 	return res
 }
 
-// nodesTable is the store's table of nodes, in memory.
-type nodesTable struct {
-	store   *sqlite.Store
-	mu      sync.Mutex
-	rows    map[string]feedengine.Member
-	writing sync.Mutex // one process's store takes one commit at a time
-}
-
-func (t *nodesTable) Beat(ctx context.Context, m feedengine.Member) (roll feedengine.Roll, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if old, ok := t.rows[m.Node]; ok && old.Incarnation != m.Incarnation && m.Started.Before(old.Started) {
-		return roll, feedengine.ErrFenced
-	} else if old.Incarnation == m.Incarnation {
-		m.Beat = old.Beat
-	}
-	m.Beat++
-	t.rows[m.Node] = m
-	roll.Now = time.Now()
-	for _, node := range sortedKeys(t.rows) {
-		roll.Members = append(roll.Members, t.rows[node])
-	}
-	roll.Owners, err = t.store.Owners(ctx)
-	return roll, err
-}
-
-func (t *nodesTable) Leave(_ context.Context, node string, incarnation uint64) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.rows[node].Incarnation == incarnation {
-		delete(t.rows, node)
-	}
-	return nil
-}
-
 // flaky is one node's way to the store.
 type flaky struct {
-	*sqlite.Store
-	table *nodesTable
+	*storefake.Store
 	mu    sync.Mutex
-	err   error
 	stuck chan struct{} // closed when what is stuck goes on; nil: nothing is
 }
 
-func (f *flaky) fail(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.err = err
+// away has the store be out of the node's reach, or not.
+func (f *flaky) away(is bool) {
+	f.SetFail(func(string) storefake.Fault {
+		if is {
+			return storefake.Unavailable
+		}
+		return storefake.Works
+	})
 }
 
-// hang has all calls wait until the function that it returns is called.
+// hang has what writes wait until the function that it returns is called.
 func (f *flaky) hang() (goOn func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -260,46 +216,28 @@ func (f *flaky) hang() (goOn func()) {
 	}
 }
 
-func (f *flaky) now(ctx context.Context) error {
+// hangs waits while the node hangs, whatever its caller's patience.
+func (f *flaky) hangs() {
 	f.mu.Lock()
-	err, stuck := f.err, f.stuck
+	stuck := f.stuck
 	f.mu.Unlock()
 	if stuck != nil {
 		<-stuck
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 	}
-	return err
 }
 
 func (f *flaky) Beat(ctx context.Context, m feedengine.Member) (feedengine.Roll, error) {
-	if err := f.now(ctx); err != nil {
-		return feedengine.Roll{}, err
-	}
-	return f.table.Beat(ctx, m)
-}
-
-func (f *flaky) Leave(ctx context.Context, node string, incarnation uint64) error {
-	if err := f.now(ctx); err != nil {
-		return err
-	}
-	return f.table.Leave(ctx, node, incarnation)
+	f.hangs()
+	return f.Store.Beat(ctx, m)
 }
 
 func (f *flaky) Claim(ctx context.Context, node string, expect []feedengine.Fence) ([]feedengine.Claimed, error) {
-	if err := f.now(ctx); err != nil {
-		return nil, err
-	}
+	f.hangs()
 	return f.Store.Claim(ctx, node, expect)
 }
 
 func (f *flaky) Append(ctx context.Context, fences []feedengine.Fence, writes []feedengine.Write) error {
-	if err := f.now(ctx); err != nil {
-		return err
-	}
-	f.table.writing.Lock()
-	defer f.table.writing.Unlock()
+	f.hangs()
 	return f.Store.Append(ctx, fences, writes)
 }
 
