@@ -70,6 +70,7 @@ func connectCluster(redisURL string) (redis.UniversalClient, error) {
 	}
 	// A moved slot is asked for again where it is now; that is not a retry.
 	o.MaxRedirects = cmp.Or(o.MaxRedirects, 3)
+	o.FailingTimeoutSeconds = cmp.Or(o.FailingTimeoutSeconds, 1) // a node that failed is not avoided for longer
 	o.MaxRetries, o.DialerRetries, o.PipelinePoolSize = -1, 1, -1
 	o.PoolSize = cmp.Or(o.PoolSize, poolSize)
 	o.Protocol = cmp.Or(o.Protocol, 2)

@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -18,6 +21,8 @@ type Server struct {
 	t    testing.TB
 	port int
 	args []string
+
+	config []string // of a sentinel, in the place of what a server gets
 
 	mu  sync.Mutex
 	cmd *exec.Cmd // nil while it is killed
@@ -34,6 +39,22 @@ func StartServer(t testing.TB, args ...string) *Server {
 	return s
 }
 
+// StartSentinel starts a sentinel that watches one master under a name, and
+// thinks it dead after half a second.
+func StartSentinel(t testing.TB, name string, master *Server) *Server {
+	t.Helper()
+	config := filepath.Join(t.TempDir(), "sentinel.conf")
+	text := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]d 1\nsentinel down-after-milliseconds %[1]s 500\n"+
+		"sentinel failover-timeout %[1]s 2000\n", name, master.port)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{t: t, port: freePort(t), config: []string{config, "--sentinel"}}
+	s.Start()
+	t.Cleanup(s.Kill)
+	return s
+}
+
 // Addr is the server's host and port.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
@@ -45,10 +66,12 @@ func (s *Server) Start() {
 	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	args := append([]string{
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-		"--dir", s.t.TempDir(),
-	}, s.args...)
+	args := []string{"--save", "", "--appendonly", "no", "--dir", s.t.TempDir()}
+	if s.config != nil {
+		args = slices.Clone(s.config)
+	}
+	args = append(args, "--port", strconv.Itoa(s.port), "--bind", "127.0.0.1")
+	args = append(args, s.args...)
 	s.cmd = exec.Command("redis-server", args...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
