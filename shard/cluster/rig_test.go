@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"slices"
@@ -333,9 +332,6 @@ func (d *desk) look(s *screen) screen {
 
 // counter reads a metric.
 func (n *testNode) counter(name string) uint64 { return n.set.GetOrCreateCounter(name).Get() }
-
-// metricsOf writes all metrics of a node, for a failing test.
-func (n *testNode) metricsOf(w io.Writer) { n.set.WritePrometheus(w) }
 
 func users(n int) (names []string) {
 	for i := range n {
