@@ -30,8 +30,8 @@ func (db *database) endGhosts(which func(ghost) bool, commit bool) {
 
 // Lose is a failover to a replica that lacked the last commits: up to n of them
 // that wrote something, and none from before the last claim, whose epoch it
-// knew. It returns the events that are gone.
-func (s *Store) Lose(n int) (lost []*feedengine.Event) {
+// knew; and everybody's last beats. It returns the events that are gone.
+func (s *Store) Lose(n int, beats uint64) (lost []*feedengine.Event) {
 	db := s.db
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -49,6 +49,10 @@ func (s *Store) Lose(n int) (lost []*feedengine.Event) {
 		}
 	}
 	db.history = db.history[:keep]
+	for node, r := range db.members {
+		r.Beat -= min(r.Beat, beats)
+		db.members[node] = r
+	}
 	db.state = newState(len(db.logs))
 	for _, one := range db.history {
 		db.state.apply(one)

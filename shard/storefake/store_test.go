@@ -95,7 +95,7 @@ func TestLose(t *testing.T) {
 	post(2, 2)
 	mark := s.Mark("bob", feedengine.ListFeed)
 	post(2, 3)
-	if lost := s.Lose(1); len(lost) != 1 || lost[0].Seq != 3 {
+	if lost := s.Lose(1, 0); len(lost) != 1 || lost[0].Seq != 3 {
 		t.Errorf("lost: %v", lost)
 	}
 	keys, err := s.Keys(ctx, []feedengine.Key{{User: "alice", Op: "publish", Key: "2"}, {User: "alice", Op: "publish", Key: "3"}})
@@ -108,7 +108,7 @@ func TestLose(t *testing.T) {
 	if page, err := s.Feed(ctx, "alice", 0, 10); err != nil || len(page.Posts) != 2 {
 		t.Errorf("feed: %v, %v", page, err)
 	}
-	if lost := s.Lose(5); len(lost) != 1 {
+	if lost := s.Lose(5, 1); len(lost) != 1 {
 		t.Errorf("lost up to the claim: %v", lost)
 	}
 	if h := claim(2); h.Seq != 1 || h.First != 2 || h.Epoch != 3 {
