@@ -212,6 +212,37 @@ func TestNodeFrozen(t *testing.T) {
 	})
 }
 
+// The only node with shards is frozen, and nobody can take them: when it goes on,
+// so does everything, on the same streams.
+func TestOnlyOwnerFrozen(t *testing.T) {
+	inRig(t, nil, func(r *rig) {
+		r.start("s", Roles{Shard: true})
+		g := r.start("g", Roles{Gateway: true})
+		r.ready()
+		c := &crowd{r: r, author: "author", screens: map[*screen]*testNode{}}
+		for _, user := range users(20) {
+			r.must(g, user, feedengine.Follow{Users: []string{c.author}})
+			c.screens[r.attach(g, user)] = g
+		}
+		publish := func() {
+			r.must(g, c.author, feedengine.Publish{Text: fmt.Sprint("post ", c.sent), Kind: "post"})
+			c.sent++
+		}
+		publish()
+		thaw := r.freeze("s")
+		r.pass(20 * time.Second)
+		thaw()
+		publish()
+		c.whole(false)
+		// The same for the gateway: its sessions were taken for gone.
+		thaw = r.freeze("g")
+		r.pass(20 * time.Second)
+		thaw()
+		publish()
+		c.whole(false)
+	})
+}
+
 // A store that is away is nobody's death.
 func TestStoreAway(t *testing.T) {
 	inRig(t, []string{"a", "b", "c"}, func(r *rig) {
@@ -420,7 +451,8 @@ func TestOperators(t *testing.T) {
 // The database comes back without its last commits: what is told to clients
 // afterwards is what there is, and they are told by a reset.
 func TestHistoryLost(t *testing.T) {
-	for _, busy := range []bool{false, true} {
+	for i := range 4 {
+		busy, beats := i%2 == 1, uint64(i/2*5)
 		inRig(t, []string{"a", "b", "c"}, func(r *rig) {
 			c := newCrowd(r, 30)
 			for range 10 {
@@ -432,7 +464,7 @@ func TestHistoryLost(t *testing.T) {
 				n.store.away(true)
 			}
 			r.pass(1500 * time.Millisecond)
-			c.sent -= len(r.store.Lose(5))
+			c.sent -= len(r.store.Lose(5, beats))
 			for _, n := range r.nodes {
 				n.store.away(false)
 			}

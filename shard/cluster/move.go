@@ -47,7 +47,7 @@ func (n *Node) takers() []string {
 
 // startMoves begins as many moves as may be under way at once. Called with mu held.
 func (n *Node) startMoves() {
-	if n.host == nil || n.state == feedengine.MemberStarting || n.ctx.Err() != nil {
+	if n.host == nil || n.state == feedengine.MemberStarting || n.stopping {
 		return
 	}
 	now := time.Now()
@@ -84,7 +84,7 @@ func (n *Node) begin(s feedengine.ShardID, to string) {
 	n.lastMove++
 	number := n.lastMove
 	n.movesBy[number] = s
-	n.running.Go(func() {
+	n.spawn(func() {
 		err := n.move(s, to, number, h.taken)
 		n.mu.Lock()
 		delete(n.movesBy, number)

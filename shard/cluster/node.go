@@ -49,6 +49,7 @@ type Node struct {
 	intakes intakes
 
 	mu       sync.Mutex // guards the rest; nothing is called with it held that may wait
+	stopping bool       // nothing is begun any more
 	state    feedengine.MemberState
 	watch    watch
 	ownBeat  uint64 // as the store counts
@@ -156,6 +157,15 @@ func (l late) Reset(at feedengine.Place, to feedengine.GatewayID, r feedengine.R
 	l.n.server.Reset(at, to, r)
 }
 
+// spawn runs f on a goroutine that Stop waits for, unless the node is stopping.
+// Called with mu held.
+func (n *Node) spawn(f func()) bool {
+	if !n.stopping {
+		n.running.Go(f)
+	}
+	return !n.stopping
+}
+
 // Submit hands a request to the shard that it concerns, wherever that is
 // (gateway.Shards). Done is called exactly once, perhaps before Submit returns.
 func (n *Node) Submit(r feedengine.Request) { n.router.Submit(r) }
@@ -186,6 +196,9 @@ func (n *Node) Ping(ctx context.Context) error { return n.opts.Bus.Ping(ctx) }
 // leaves the roll. A context that has ended already makes it end as a crash
 // does: nothing is written any more. Call Drain before it, and close the gateway.
 func (n *Node) Stop(ctx context.Context) error {
+	n.mu.Lock()
+	n.stopping = true
+	n.mu.Unlock()
 	n.end()
 	n.running.Wait()
 	if n.router != nil {

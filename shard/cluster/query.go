@@ -134,18 +134,15 @@ func (n *Node) told(m link.Told) {
 // asked takes a question of another node.
 func (n *Node) asked(from link.Peer, m link.Query) {
 	q := question{from, m.ID}
+	args := slices.Clone(m.Args)
 	n.mu.Lock()
-	busy := n.asks.answering[q] || len(n.asks.answering) >= maxAnswering || n.ctx.Err() != nil
-	if !busy {
-		n.asks.answering[q] = true
-	}
-	n.mu.Unlock()
-	if busy {
+	defer n.mu.Unlock()
+	if n.asks.answering[q] || len(n.asks.answering) >= maxAnswering || n.stopping {
 		return
 	}
+	n.asks.answering[q] = true
 	n.metrics.queries.Inc()
-	args := slices.Clone(m.Args)
-	n.running.Go(func() {
+	n.spawn(func() {
 		ctx, cancel := context.WithTimeout(n.ctx, askPatience)
 		defer cancel()
 		answer := link.Told{ID: m.ID}

@@ -22,6 +22,7 @@ const (
 // intake is a handover whose pieces are arriving.
 type intake struct {
 	began  time.Time
+	move   uint64
 	shard  feedengine.ShardID
 	epoch  uint64
 	pieces [][]byte
@@ -55,7 +56,7 @@ func (i *intakes) add(from link.Peer, m link.Hand, now time.Time) (whole *intake
 	case in == nil && (len(i.all) >= maxIntakes || i.size+len(m.Data) > maxArriving):
 		return nil, errIntakesFull
 	case in == nil:
-		in = &intake{began: now, shard: m.Shard, epoch: m.Epoch, pieces: make([][]byte, m.Parts), left: m.Parts}
+		in = &intake{began: now, move: m.Move, shard: m.Shard, epoch: m.Epoch, pieces: make([][]byte, m.Parts), left: m.Parts}
 		i.all[key] = in
 	}
 	if in.pieces[m.Part] != nil {
@@ -105,18 +106,17 @@ func (n *Node) handed(from link.Peer, m link.Hand) {
 	if whole == nil {
 		return
 	}
-	if why := n.accept(m.Shard); why != nil {
-		n.answer(from, m.Move, m.Shard, 0, why)
-		return
-	}
 	// At most as many as others may hand over at once (movesPerPeer each).
-	n.running.Go(func() {
+	why = n.accept(m.Shard, func() {
 		epoch, why := n.takeOver(whole)
-		n.answer(from, m.Move, m.Shard, epoch, why)
+		n.answer(from, whole.move, whole.shard, epoch, why)
 		if why != nil && n.ctx.Err() == nil {
-			n.log.Warn("a shard that was handed over could not be taken", "shard", m.Shard, "from", from.Node, "error", why)
+			n.log.Warn("a shard that was handed over could not be taken", "shard", whole.shard, "from", from.Node, "error", why)
 		}
 	})
+	if why != nil {
+		n.answer(from, m.Move, m.Shard, 0, why)
+	}
 }
 
 var (
@@ -127,18 +127,20 @@ var (
 	errNotOpened = errors.New("the shard was claimed and could not be opened")
 )
 
-// accept marks a shard as being claimed here, unless the node cannot take it.
-func (n *Node) accept(s feedengine.ShardID) error {
+// accept marks a shard as being claimed here and has take run, unless the node
+// cannot take it.
+func (n *Node) accept(s feedengine.ShardID, take func()) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	h := &n.shards[s]
 	switch {
-	case n.state != feedengine.MemberServing || n.skewed || n.ctx.Err() != nil:
+	case n.state != feedengine.MemberServing || n.skewed || n.stopping:
 		return errNotNow
 	case h.phase != absent:
 		return errHasIt
 	}
 	h.phase, h.lost = claiming, false
+	n.spawn(take)
 	return nil
 }
 
