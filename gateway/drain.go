@@ -17,11 +17,14 @@ const (
 	closeWait = 5 * time.Second
 )
 
+// Refuse has /readyz fail and new sockets refused; those that are open stay.
+func (g *Gateway) Refuse() { g.phase.Store(int32(draining)) }
+
 // Drain has /readyz fail and new sockets refused, then closes all sockets at a
 // rate that other nodes can take, each with a bye, and waits until they are
 // gone or ctx ends.
 func (g *Gateway) Drain(ctx context.Context) error {
-	g.phase.Store(int32(draining))
+	g.Refuse()
 	n := g.Sockets()
 	g.log.Info("draining", "sockets", n)
 	if err := g.closeAll(ctx, max(drainLeast, n*int(drainStep)/int(drainWindow))); err != nil {

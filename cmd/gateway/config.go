@@ -29,10 +29,10 @@ type Config struct {
 	Shards       int           `group:"Storage" setting:"FEEDGATE_SHARDS" placeholder:"256" help:"Number of shards, 1 to 1024, of a database that is first set up. Later it may be left out and cannot change."`
 	LogRetention time.Duration `group:"Storage" setting:"FEEDGATE_LOG_RETENTION" default:"24h" help:"How long log rows and idempotency keys are kept; at least 24h is what the protocol promises for keys."`
 
-	RedisURL string   `group:"Cluster" setting:"REDIS_URL" placeholder:"redis://…" help:"Bus between nodes. Not served by this release: it runs as one node."`
+	RedisURL string   `group:"Cluster" setting:"REDIS_URL" placeholder:"redis://…" help:"Bus between nodes. Without it: one node. With it, Postgres too: nodes that share both are a cluster. A password that stands in it shows in the process list if it is given as a flag."`
 	NodeID   string   `group:"Cluster" setting:"FEEDGATE_NODE_ID" placeholder:"HOST-PID" help:"Name of this node, unique in the cluster: 1 to 48 of A-Z a-z 0-9 . _ -"`
-	Roles    []string `group:"Cluster" setting:"FEEDGATE_ROLES" default:"gateway,shard" help:"What this node does. This release serves only both at once."`
-	Workers  int      `group:"Cluster" setting:"FEEDGATE_WORKERS,WEB_CONCURRENCY" default:"1" help:"Node processes behind one address. This release serves only 1."`
+	Roles    []string `group:"Cluster" setting:"FEEDGATE_ROLES" default:"gateway,shard" help:"What this node does: gateway holds sockets, shard owns users' state. With less than both it needs others."`
+	Workers  int      `group:"Cluster" setting:"FEEDGATE_WORKERS,WEB_CONCURRENCY" default:"1" help:"Node processes behind one address, 1 to 64; more than 1 need Redis and Postgres. They share the budgets and the handshake rate."`
 
 	JWTSecret   string   `group:"Access" setting:"FEEDGATE_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret, at least 32 bytes. A flag shows in the process list: prefer the variable."`
 	JWTJWKS     string   `group:"Access" name:"jwt-jwks" setting:"FEEDGATE_JWT_JWKS" placeholder:"FILE|URL" help:"Key set for RS256, ES256 and EdDSA instead of a secret; HS256 is then refused."`
@@ -143,18 +143,45 @@ func (c *Config) validateStorage() error {
 	return errors.Join(errs...)
 }
 
-// validateCluster refuses what later releases will serve, rather than let it
-// look as if it had an effect.
+// clustered reports whether the node is one of several.
+func (c *Config) clustered() bool { return c.RedisURL != "" }
+
+func (c *Config) has(role string) bool { return slices.Contains(c.Roles, role) }
+
+// The roles.
+const (
+	roleGateway = "gateway"
+	roleShard   = "shard"
+)
+
+// validateCluster holds more than one node to what they need.
 func (c *Config) validateCluster() error {
 	var errs []error
-	if c.RedisURL != "" {
-		errs = append(errs, errors.New("REDIS_URL: this release runs as one node with an in-process bus; unset it"))
+	if c.clustered() {
+		if !validRedisURL(c.RedisURL) {
+			errs = append(errs, errors.New("REDIS_URL: want redis://user:password@host:port/0 or rediss://…"))
+		}
+		if c.DatabaseURL == "" {
+			errs = append(errs, errors.New("REDIS_URL: the nodes of a cluster share a Postgres, and SQLite belongs to one process: set DATABASE_URL too, or unset REDIS_URL"))
+		}
 	}
-	if !slices.Contains(c.Roles, "gateway") || !slices.Contains(c.Roles, "shard") || len(c.Roles) != 2 {
-		errs = append(errs, fmt.Errorf(`FEEDGATE_ROLES: this release serves only "gateway,shard", got %q`, strings.Join(c.Roles, ",")))
+	roles := slices.Sorted(slices.Values(c.Roles))
+	for _, role := range roles {
+		if role != roleGateway && role != roleShard {
+			errs = append(errs, fmt.Errorf(`FEEDGATE_ROLES: want gateway, shard or both, got %q`, role))
+		}
 	}
-	if c.Workers != 1 {
-		errs = append(errs, fmt.Errorf("FEEDGATE_WORKERS (WEB_CONCURRENCY): this release serves only 1, got %d", c.Workers))
+	if len(roles) == 0 || len(slices.Compact(roles)) != len(c.Roles) {
+		errs = append(errs, fmt.Errorf(`FEEDGATE_ROLES: want gateway, shard or both, got %q`, strings.Join(c.Roles, ",")))
+	}
+	if c.Workers < 1 || c.Workers > maxWorkers {
+		errs = append(errs, fmt.Errorf("FEEDGATE_WORKERS (WEB_CONCURRENCY): want 1 to %d, got %d", maxWorkers, c.Workers))
+	}
+	switch alone := !c.clustered() || c.DatabaseURL == ""; {
+	case alone && c.Workers > 1:
+		errs = append(errs, errors.New("FEEDGATE_WORKERS (WEB_CONCURRENCY): more than one process need REDIS_URL and DATABASE_URL to work together"))
+	case alone && !(c.has(roleGateway) && c.has(roleShard)):
+		errs = append(errs, errors.New("FEEDGATE_ROLES: a node that does not do everything needs others: set REDIS_URL and DATABASE_URL"))
 	}
 	if !validNodeID(c.NodeID) {
 		errs = append(errs, fmt.Errorf("FEEDGATE_NODE_ID: want 1 to %d of A-Z a-z 0-9 . _ -, got %q", maxNodeID, c.NodeID))
@@ -205,7 +232,16 @@ func isLoopback(addr string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-const maxNodeID = 48 // it stands in Postgres's application_name, of at most 63 bytes
+// validRedisURL looks no further than the scheme: the bus says the rest.
+func validRedisURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "redis" || u.Scheme == "rediss" || u.Scheme == "unix")
+}
+
+// maxWorkers is a bound against slips.
+const maxWorkers = 64
+
+const maxNodeID = 48 // with the number of a worker, it stands in Postgres's application_name, of at most 63 bytes
 
 func validNodeID(s string) bool {
 	if s == "" || len(s) > maxNodeID {

@@ -13,7 +13,7 @@ import (
 
 // Addrs is where a node listens, with the ports that the system chose.
 type Addrs struct {
-	Public net.Addr
+	Public net.Addr // nil without the role gateway
 	Admin  net.Addr
 	TLS    bool
 }
@@ -26,7 +26,7 @@ type listeners struct {
 }
 
 // listen opens both ports. Nothing is served before serve.
-func listen(ctx context.Context, cfg *Config, log *slog.Logger) (l *listeners, err error) {
+func listen(ctx context.Context, cfg *Config, w *worker, log *slog.Logger) (l *listeners, err error) {
 	l = &listeners{
 		publicS: &http.Server{
 			// A client that sends its request byte by byte holds a goroutine and
@@ -54,18 +54,24 @@ func listen(ctx context.Context, cfg *Config, log *slog.Logger) (l *listeners, e
 	// No TCP keep-alive: the protocol's heartbeat does that work, and a probe
 	// every 15 s would wake 100,000 phones for nothing.
 	lc := net.ListenConfig{KeepAlive: -1}
-	if l.public, err = lc.Listen(ctx, "tcp", cfg.Addr); err != nil {
-		return nil, fmt.Errorf("FEEDGATE_ADDR: %w", err)
+	if cfg.has(roleGateway) {
+		if l.public, err = w.listenPublic(ctx, lc, cfg.Addr); err != nil {
+			return nil, fmt.Errorf("FEEDGATE_ADDR: %w", err)
+		}
 	}
-	if l.admin, err = lc.Listen(ctx, "tcp", cfg.AdminAddr); err != nil {
-		l.public.Close()
+	if l.admin, err = w.listenAdmin(ctx, lc, cfg.AdminAddr); err != nil {
+		l.close()
 		return nil, fmt.Errorf("FEEDGATE_ADMIN_ADDR: %w", err)
 	}
 	return l, nil
 }
 
 func (l *listeners) addrs() Addrs {
-	return Addrs{Public: l.public.Addr(), Admin: l.admin.Addr(), TLS: l.tls}
+	a := Addrs{Admin: l.admin.Addr(), TLS: l.tls}
+	if l.public != nil {
+		a.Public = l.public.Addr()
+	}
+	return a
 }
 
 // serveAdmin and servePublic serve until their server is shut down; then nil.
@@ -91,7 +97,13 @@ func notClosed(err error) error {
 
 // close closes both ports and whatever HTTP connection is left.
 func (l *listeners) close() error {
-	return errors.Join(l.publicS.Close(), l.adminS.Close(), ignoreClosed(l.public.Close()), ignoreClosed(l.admin.Close()))
+	errs := []error{l.publicS.Close(), l.adminS.Close()}
+	for _, open := range []net.Listener{l.public, l.admin} {
+		if open != nil {
+			errs = append(errs, ignoreClosed(open.Close()))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func ignoreClosed(err error) error {

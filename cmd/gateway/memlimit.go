@@ -16,6 +16,7 @@ const containerShare = 0.9
 
 // memoryLimiter is what limitMemory needs of the process.
 type memoryLimiter struct {
+	sharing   int // processes
 	getenv    func(string) string
 	container func() (uint64, error) // memlimit.ErrNoLimit: none
 	set       func(int64) int64      // debug.SetMemoryLimit
@@ -23,9 +24,10 @@ type memoryLimiter struct {
 
 // limitMemory has the Go runtime collect more often rather than let the process
 // grow beyond what it may have: GOMEMLIMIT where it is given, else a share of the
-// container's limit, and in no case more than the budget.
-func limitMemory(budget byteSize, getenv func(string) string, log *slog.Logger) {
-	l := memoryLimiter{getenv, memlimit.FromCgroup, debug.SetMemoryLimit}
+// container's limit, and in no case more than the budget, which is this process's
+// own; the rest it has in common with as many processes as share it.
+func limitMemory(budget byteSize, sharing int, getenv func(string) string, log *slog.Logger) {
+	l := memoryLimiter{sharing, getenv, memlimit.FromCgroup, debug.SetMemoryLimit}
 	limit, from, err := l.limit(budget)
 	if err != nil {
 		log.Warn("the container's memory limit cannot be read: set GOMEMLIMIT", "err", err)
@@ -46,6 +48,10 @@ func (l *memoryLimiter) limit(budget byteSize) (limit int64, from string, err er
 		case errors.Is(err, memlimit.ErrNoLimit), errors.Is(err, memlimit.ErrNoCgroup), errors.Is(err, memlimit.ErrCgroupsNotSupported):
 			err = nil
 		}
+	}
+	if l.sharing > 1 && limit < math.MaxInt64 {
+		limit /= int64(l.sharing)
+		l.set(limit)
 	}
 	if budget > 0 && int64(budget) < limit {
 		limit, from = int64(budget), "FEEDGATE_MEMORY_BUDGET"

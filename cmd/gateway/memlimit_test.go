@@ -17,26 +17,31 @@ func TestMemoryLimit(t *testing.T) {
 		env       env
 		current   int64 // what the runtime read from GOMEMLIMIT
 		container func() (uint64, error)
+		sharing   int
 		budget    byteSize
 		want      int64
 		from      string
 		set       int64 // 0: left alone
 		fails     bool
 	}{
-		"nothing":                 {nil, math.MaxInt64, none, 0, math.MaxInt64, "none", 0, false},
-		"no container":            {nil, math.MaxInt64, func() (uint64, error) { return 0, memlimit.ErrNoCgroup }, 0, math.MaxInt64, "none", 0, false},
-		"a container":             {nil, math.MaxInt64, gigabyte, 0, share, "container", share, false},
-		"GOMEMLIMIT wins":         {env{"GOMEMLIMIT": "5000"}, 5000, gigabyte, 0, 5000, "GOMEMLIMIT", 0, false},
-		"a budget":                {nil, math.MaxInt64, none, 100 << 20, 100 << 20, "FEEDGATE_MEMORY_BUDGET", 100 << 20, false},
-		"a budget in a container": {nil, math.MaxInt64, gigabyte, 100 << 20, 100 << 20, "FEEDGATE_MEMORY_BUDGET", 100 << 20, false},
-		"a budget above it":       {nil, math.MaxInt64, gigabyte, 2 << 30, share, "container", share, false},
-		"above GOMEMLIMIT":        {env{"GOMEMLIMIT": "5000"}, 5000, none, 6000, 5000, "GOMEMLIMIT", 0, false},
-		"below GOMEMLIMIT":        {env{"GOMEMLIMIT": "5000"}, 5000, none, 4000, 4000, "FEEDGATE_MEMORY_BUDGET", 4000, false},
-		"unreadable":              {nil, math.MaxInt64, broken, 4000, 4000, "FEEDGATE_MEMORY_BUDGET", 4000, true},
+		"nothing":                  {nil, math.MaxInt64, none, 1, 0, math.MaxInt64, "none", 0, false},
+		"no container":             {nil, math.MaxInt64, func() (uint64, error) { return 0, memlimit.ErrNoCgroup }, 1, 0, math.MaxInt64, "none", 0, false},
+		"a container":              {nil, math.MaxInt64, gigabyte, 1, 0, share, "container", share, false},
+		"GOMEMLIMIT wins":          {env{"GOMEMLIMIT": "5000"}, 5000, gigabyte, 1, 0, 5000, "GOMEMLIMIT", 0, false},
+		"a budget":                 {nil, math.MaxInt64, none, 1, 100 << 20, 100 << 20, "FEEDGATE_MEMORY_BUDGET", 100 << 20, false},
+		"a budget in a container":  {nil, math.MaxInt64, gigabyte, 1, 100 << 20, 100 << 20, "FEEDGATE_MEMORY_BUDGET", 100 << 20, false},
+		"a budget above it":        {nil, math.MaxInt64, gigabyte, 1, 2 << 30, share, "container", share, false},
+		"above GOMEMLIMIT":         {env{"GOMEMLIMIT": "5000"}, 5000, none, 1, 6000, 5000, "GOMEMLIMIT", 0, false},
+		"below GOMEMLIMIT":         {env{"GOMEMLIMIT": "5000"}, 5000, none, 1, 4000, 4000, "FEEDGATE_MEMORY_BUDGET", 4000, false},
+		"a quarter of all":         {env{"GOMEMLIMIT": "5000"}, 5000, none, 4, 0, 1250, "GOMEMLIMIT", 1250, false},
+		"a quarter of nothing":     {nil, math.MaxInt64, none, 4, 0, math.MaxInt64, "none", 0, false},
+		"a quarter of a container": {nil, math.MaxInt64, gigabyte, 4, 0, share / 4, "container", share / 4, false},
+		"a budget of its own":      {nil, math.MaxInt64, gigabyte, 4, 100 << 20, 100 << 20, "FEEDGATE_MEMORY_BUDGET", 100 << 20, false},
+		"unreadable":               {nil, math.MaxInt64, broken, 1, 4000, 4000, "FEEDGATE_MEMORY_BUDGET", 4000, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var set int64
-			l := memoryLimiter{tc.env.get, tc.container, func(n int64) int64 {
+			l := memoryLimiter{tc.sharing, tc.env.get, tc.container, func(n int64) int64 {
 				if n >= 0 {
 					set = n
 				}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -17,6 +18,8 @@ import (
 	"github.com/feedgate/feedgate/gateway/memory"
 	"github.com/feedgate/feedgate/gateway/socket"
 	"github.com/feedgate/feedgate/shard"
+	"github.com/feedgate/feedgate/shard/bus"
+	"github.com/feedgate/feedgate/shard/cluster"
 	"github.com/feedgate/feedgate/storage"
 )
 
@@ -26,8 +29,17 @@ const devTokenLife = 24 * time.Hour
 // serve runs a node until ctx ends, a listener fails, or another process has
 // taken its shards; then it stops gracefully.
 func serve(ctx context.Context, cfg *Config, p process) error {
+	w := workerOf(p.Getenv)
+	if w != nil {
+		cfg.beWorker(w)
+	} else if cfg.Workers > 1 {
+		return serveWorkers(ctx, cfg, p)
+	}
 	log := newLogger(cfg, p.Stderr)
-	l, err := listen(ctx, cfg, log)
+	if w == nil {
+		announceDescriptors(1, log)
+	}
+	l, err := listen(ctx, cfg, w, log)
 	if err != nil {
 		return err
 	}
@@ -35,9 +47,11 @@ func serve(ctx context.Context, cfg *Config, p process) error {
 	var public, admin door
 	failed := make(chan error, 2) // one per listener, which tells at most once
 	go func() { failed <- l.serveAdmin(&admin) }()
-	go func() { failed <- l.servePublic(&public) }() // both end with l.close, above
+	if l.public != nil {
+		go func() { failed <- l.servePublic(&public) }() // both end with l.close, above
+	}
 
-	n, err := build(ctx, cfg, p.Getenv, log)
+	n, err := build(ctx, cfg, p, w, w.shownAdmin(l.addrs().Admin), log)
 	if ctx.Err() != nil && err != nil {
 		log.Info("asked to stop while starting")
 		return nil
@@ -45,39 +59,54 @@ func serve(ctx context.Context, cfg *Config, p process) error {
 	if err != nil {
 		return err
 	}
-	public.open(n.gateway.Handler())
 	admin.open(n.gateway.Admin())
-	n.gateway.Ready()
-	n.announce(l.addrs(), p)
-
+	takesPart := make(chan error, 1)          // it tells once
+	go func() { takesPart <- n.takePart() }() // ends with the node, in stop at the latest
 	var cause error
-	select {
-	case <-ctx.Done():
-		log.Info("asked to stop")
-	case cause = <-failed:
-		cause = fmt.Errorf("listener: %w", cause)
-	case cause = <-n.host.Lost():
+	for going := true; going; {
+		going = false
+		select {
+		case <-ctx.Done():
+			log.Info("asked to stop")
+		case <-n.drainAsked():
+			log.Info("asked to drain")
+		case cause = <-failed:
+			cause = fmt.Errorf("listener: %w", cause)
+		case cause = <-n.lost():
+		case cause = <-takesPart:
+			if going = cause == nil; going {
+				takesPart = nil
+				public.open(n.gateway.Handler())
+				n.gateway.Ready()
+				n.announce(l.addrs(), p)
+			}
+		}
 	}
-	return errors.Join(cause, n.stop(l))
+	return errors.Join(cause, n.stop(l, cause))
 }
 
 // parts are a running node's, in the order in which they depend on each other.
 type parts struct {
 	cfg      *Config
+	worker   *worker // nil: not one of several behind an address
 	getenv   func(string) string
 	log      *slog.Logger
 	verifier *auth.Verifier
 	forget   context.CancelFunc // ends the verifier's refreshing
 	memory   *memory.Watch
 	store    storage.Store
-	host     *shard.Host
+	host     *shard.Host   // of a node that is alone, else
+	bus      *bus.Redis    // between the nodes of a cluster, and
+	node     *cluster.Node // this one of them
+	sockets  sockets
 	gateway  *gateway.Gateway
 }
 
 // build makes the parts. When one fails, those before it are taken down again.
-func build(ctx context.Context, cfg *Config, getenv func(string) string, log *slog.Logger) (*parts, error) {
-	n := &parts{cfg: cfg, getenv: getenv, log: log}
-	if err := n.make(ctx); err != nil {
+// admin is the address that people reach the node's admin listener by.
+func build(ctx context.Context, cfg *Config, p process, w *worker, admin string, log *slog.Logger) (*parts, error) {
+	n := &parts{cfg: cfg, worker: w, getenv: p.Getenv, log: log}
+	if err := n.make(ctx, admin); err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
 		defer cancel()
 		return nil, errors.Join(err, n.takeDown(ctx))
@@ -85,9 +114,9 @@ func build(ctx context.Context, cfg *Config, getenv func(string) string, log *sl
 	return n, nil
 }
 
-func (n *parts) make(ctx context.Context) error {
+func (n *parts) make(ctx context.Context, admin string) error {
 	set := metrics.NewSet()
-	limitMemory(n.cfg.MemoryBudget, n.getenv, n.log)
+	limitMemory(n.cfg.MemoryBudget, n.worker.sharing(), n.getenv, n.log)
 	n.memory = memory.NewWatch(memory.Options{Budget: uint64(n.cfg.MemoryBudget), Metrics: set, Log: n.log})
 	signer, err := n.authenticate(set)
 	if err != nil {
@@ -98,16 +127,20 @@ func (n *parts) make(ctx context.Context) error {
 	if n.store, err = openStore(ctx, db, n.log); err != nil {
 		return err
 	}
-	// The host's outlet is the gateway, which is made after it. Nothing is
-	// delivered before a session attaches, through the gateway.
-	out := &outlet{}
-	if n.host, err = shard.NewHost(ctx, n.hostOptions(set, out)); err != nil {
+	if n.cfg.clustered() {
+		err = n.join(ctx, set, admin)
+	} else {
+		o := n.hostOptions()
+		o.Node, o.Store, o.Outlet, o.Metrics, o.Log = n.cfg.NodeID, n.store, alone{&n.sockets}, set, n.log
+		n.host, err = shard.NewHost(ctx, o)
+	}
+	if err != nil {
 		return err
 	}
 	if n.gateway, err = gateway.New(n.gatewayOptions(set, signer)); err != nil {
 		return err
 	}
-	out.Gateway = n.gateway
+	n.sockets.at.Store(n.gateway)
 	n.memory.Baseline()
 	return nil
 }
@@ -131,9 +164,9 @@ func (n *parts) authenticate(set *metrics.Set) (*auth.Signer, error) {
 	return auth.NewSigner(secret, n.cfg.JWTIssuer, n.cfg.JWTAudience)
 }
 
-func (n *parts) hostOptions(set *metrics.Set, out *outlet) shard.Options {
+// hostOptions are the settings of what owns shards.
+func (n *parts) hostOptions() shard.Options {
 	return shard.Options{
-		Node: n.cfg.NodeID, Store: n.store, Outlet: out, Metrics: set, Log: n.log,
 		Residency: n.cfg.Residency, ViewBudget: int64(n.cfg.ViewBudget), OverBudget: n.memory.Over,
 		Ring: n.cfg.RingEvents, Retention: n.cfg.LogRetention,
 	}
@@ -141,7 +174,7 @@ func (n *parts) hostOptions(set *metrics.Set, out *outlet) shard.Options {
 
 func (n *parts) gatewayOptions(set *metrics.Set, signer *auth.Signer) gateway.Options {
 	o := gateway.Options{
-		Shards: n.host, Reads: n.store, Health: health{n.store}, Verifier: n.verifier,
+		Reads: n.store, Health: health{n.store, n.bus}, Verifier: n.verifier,
 		Metrics: set, Log: n.log, Origins: n.cfg.Origins,
 		Socket: socket.Options{Poller: n.cfg.poller()},
 		Limits: gateway.Limits{
@@ -150,8 +183,22 @@ func (n *parts) gatewayOptions(set *metrics.Set, signer *auth.Signer) gateway.Op
 		},
 		Memory:        n.memory,
 		CompressAbove: int(n.cfg.CompressAbove),
-		Cluster:       func(context.Context) any { return n.host.State() },
-		Check:         func(context.Context) error { return n.host.Check() },
+	}
+	if n.node != nil {
+		o.Shards, o.Check = n.node, n.node.Check
+		o.Cluster = func(ctx context.Context) any {
+			ctx, cancel := context.WithTimeout(ctx, gatherWait)
+			defer cancel()
+			return n.node.State(ctx)
+		}
+		o.Revoke = func(_ context.Context, user string) *feedengine.Error {
+			n.node.Kick(user)
+			return nil
+		}
+	} else {
+		o.Shards = n.host
+		o.Cluster = func(context.Context) any { return n.host.State() }
+		o.Check = func(context.Context) error { return n.host.Check() }
 	}
 	if n.cfg.Dev != devOff {
 		o.Demo = demo.Handler()
@@ -164,13 +211,21 @@ func (n *parts) gatewayOptions(set *metrics.Set, signer *auth.Signer) gateway.Op
 
 // announce says where the node is: to the log, and to a person before a terminal.
 func (n *parts) announce(a Addrs, p process) {
-	n.log.Info("ready", "addr", a.Public.String(), "admin", a.Admin.String(), "tls", a.TLS, "shards", n.store.Shards())
-	if n.cfg.Dev != devOff {
+	n.log.Info("ready", "addr", a.public(), "admin", a.Admin.String(), "tls", a.TLS, "roles", strings.Join(n.cfg.Roles, ","), "shards", n.store.Shards())
+	if n.cfg.Dev != devOff && a.Public != nil && n.worker == nil {
 		fmt.Fprintf(p.Stdout, "feedgate is ready: open %s\n", a.url())
 	}
 	if p.Ready != nil {
 		p.Ready(a)
 	}
+}
+
+// public is the public listener's address, or says that there is none.
+func (a Addrs) public() string {
+	if a.Public == nil {
+		return "none"
+	}
+	return a.Public.String()
 }
 
 // url is the public listener's for a browser on this machine.
@@ -189,21 +244,41 @@ func (a Addrs) url() string {
 	return scheme + "://" + net.JoinHostPort(host, port) + "/"
 }
 
-// outlet hands what shards deliver to the node's one gateway.
-type outlet struct{ *gateway.Gateway }
-
-func (o outlet) Deliver(_ feedengine.Place, _ feedengine.GatewayID, d feedengine.Delivery) {
-	o.Gateway.Deliver(d)
+// takePart waits until the node can do its work.
+func (n *parts) takePart() error {
+	if n.node == nil {
+		return nil
+	}
+	return n.node.Ready(context.Background()) // it ends with the node
 }
 
-func (o outlet) Reset(_ feedengine.Place, _ feedengine.GatewayID, r feedengine.Reset) {
-	o.Gateway.Reset(r)
+// lost tells, once, that another process has the node's shards, or its name.
+func (n *parts) lost() <-chan error {
+	if n.node != nil {
+		return n.node.Lost()
+	}
+	return n.host.Lost()
 }
 
-// health asks the store; the bus of one node is the process itself.
-type health struct{ store storage.Store }
+// drainAsked is closed when somebody has asked the node to go, as a signal does.
+func (n *parts) drainAsked() <-chan struct{} {
+	if n.node == nil {
+		return nil
+	}
+	return n.node.DrainAsked()
+}
+
+// health asks the store and the bus; that of a node alone is the process itself.
+type health struct {
+	store storage.Store
+	bus   *bus.Redis // nil: there is none
+}
 
 func (h health) Storage(ctx context.Context) error { return h.store.Ping(ctx) }
-func (h health) Bus(context.Context) error         { return nil }
 
-var _ shard.Outlet = outlet{}
+func (h health) Bus(ctx context.Context) error {
+	if h.bus == nil {
+		return nil
+	}
+	return h.bus.Ping(ctx)
+}

@@ -17,5 +17,10 @@ CREATE TABLE nodes (
     seen        timestamptz NOT NULL  -- by this server's
 ) WITH (fillfactor = 20);
 
+-- Nodes that share this database may share a Redis with those that do not: what
+-- they tell each other there bears this mark.
+INSERT INTO settings (name, value) VALUES ('cluster', left(md5(random()::text || clock_timestamp()::text), 12));
+
 -- +goose Down
+DELETE FROM settings WHERE name = 'cluster';
 DROP TABLE nodes;

@@ -20,6 +20,7 @@ import (
 type Store struct {
 	// Set at construction.
 	shards  int
+	cluster string
 	writers *pgxpool.Pool
 	readers *pgxpool.Pool
 	beater  *beater
@@ -94,6 +95,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// Cluster is the mark of the database, and so of the nodes that share it.
+func (s *Store) Cluster() string { return s.cluster }
+
 // Shards is the number of shards that the database was set up with.
 func (s *Store) Shards() int { return s.shards }
 
@@ -114,7 +118,7 @@ func (s *Store) setUp(ctx context.Context, want int) error {
 	if err := s.check(ctx); err != nil {
 		return err
 	}
-	have, err := s.setting(ctx, "shards")
+	have, err := s.number(ctx, "shards")
 	if err == nil && have == 0 {
 		have, err = s.makeShards(ctx, want)
 	}
@@ -125,7 +129,8 @@ func (s *Store) setUp(ctx context.Context, want int) error {
 		return fmt.Errorf("postgres: the database was set up with %d shards, not %d: the number never changes", have, want)
 	}
 	s.shards = have
-	return nil
+	s.cluster, err = s.setting(ctx, "cluster")
+	return err
 }
 
 // check fails when the database is not one that this binary can work on.
@@ -148,22 +153,31 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
-// setting reads a number from settings, 0 when it is not there.
-func (s *Store) setting(ctx context.Context, name string) (int, error) {
-	defer s.ops.setUp.done(time.Now(), 1)
-	var value string
-	err := s.readers.QueryRow(ctx, q.Setting, name).Scan(&value)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, failed(ctx, "open", err)
+// number reads a number from settings, 0 when it is not there.
+func (s *Store) number(ctx context.Context, name string) (int, error) {
+	value, err := s.setting(ctx, name)
+	if err != nil || value == "" {
+		return 0, err
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil {
 		return 0, fmt.Errorf("postgres: setting %s is %q, not a number", name, value)
 	}
 	return n, nil
+}
+
+// setting reads one from settings, "" when it is not there.
+func (s *Store) setting(ctx context.Context, name string) (string, error) {
+	defer s.ops.setUp.done(time.Now(), 1)
+	var value string
+	err := s.readers.QueryRow(ctx, q.Setting, name).Scan(&value)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", failed(ctx, "open", err)
+	}
+	return value, nil
 }
 
 // makeShards sets a new database up, in one transaction, and returns its number
@@ -179,5 +193,5 @@ func (s *Store) makeShards(ctx context.Context, want int) (int, error) {
 	if err := s.writers.SendBatch(ctx, &b).Close(); err != nil {
 		return 0, failed(ctx, "set up", err)
 	}
-	return s.setting(ctx, "shards")
+	return s.number(ctx, "shards")
 }

@@ -1,0 +1,7 @@
+package main
+
+import (
+	"context"
+)
+
+func serveWorkers(ctx context.Context, cfg *Config, p process) error { panic("being written") }

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+)
+
+// worker is one of the processes behind one address, as its parent tells it in
+// the variable workerVariable.
+type worker struct {
+	Index int    `json:"index"`
+	Count int    `json:"count"`
+	Node  string `json:"node"`  // the parent's node id
+	Addr  string `json:"addr"`  // of the public listener, with its port
+	Admin string `json:"admin"` // path of the socket for the worker's own admin listener
+	Shown string `json:"shown"` // address of the parent's, for people
+}
+
+const workerVariable = "FEEDGATE_WORKER"
+
+// workerOf is what this process's parent says, nil when it has none of this kind.
+func workerOf(getenv func(string) string) *worker {
+	text := getenv(workerVariable)
+	if text == "" {
+		return nil
+	}
+	var w worker
+	if err := json.Unmarshal([]byte(text), &w); err != nil || w.Count < 1 || w.Node == "" {
+		return nil // not of our making
+	}
+	return &w
+}
+
+// handshakesPerCore is the gateway's default.
+const handshakesPerCore = 1500
+
+// beWorker makes the settings of a worker of what was set for all of them
+// together: names of their own, and parts of what they share.
+func (c *Config) beWorker(w *worker) {
+	c.Workers = 1
+	c.NodeID = fmt.Sprintf("%s/%d", w.Node, w.Index)
+	c.Addr = w.Addr
+	if c.HandshakeRate == 0 {
+		c.HandshakeRate = float64(handshakesPerCore * runtime.GOMAXPROCS(0))
+	}
+	c.HandshakeRate = max(1, c.HandshakeRate/float64(w.Count))
+	c.MemoryBudget /= byteSize(w.Count)
+	c.ViewBudget /= byteSize(w.Count)
+}
+
+// sharing is how many processes share what was set for all of them. The methods
+// of a nil worker are those of a process that is the only one.
+func (w *worker) sharing() int {
+	if w == nil {
+		return 1
+	}
+	return w.Count
+}
+
+// listenPublic opens the public port, beside the other workers' if there are any.
+func (w *worker) listenPublic(ctx context.Context, lc net.ListenConfig, addr string) (net.Listener, error) {
+	if w != nil {
+		lc.Control = sharePort
+	}
+	return lc.Listen(ctx, "tcp", addr)
+}
+
+// listenAdmin opens the admin port; a worker has a socket that its parent asks.
+func (w *worker) listenAdmin(ctx context.Context, lc net.ListenConfig, addr string) (net.Listener, error) {
+	if w == nil {
+		return lc.Listen(ctx, "tcp", addr)
+	}
+	os.Remove(w.Admin) // of a worker that was killed; nobody else has this name
+	return lc.Listen(ctx, "unix", w.Admin)
+}
+
+// shownAdmin is the address by which people reach the admin listener at own.
+func (w *worker) shownAdmin(own net.Addr) string {
+	if w == nil {
+		return own.String()
+	}
+	return w.Shown
+}
+
+// What a parent writes to its worker's standard input. Its end says that the
+// parent is gone.
+const sayStop = "stop"
+
+// obey calls stop when the parent says so, and gone when it is no more. It returns
+// after gone.
+func obey(parent io.Reader, stop, gone func()) {
+	for lines := bufio.NewScanner(parent); lines.Scan(); {
+		if lines.Text() == sayStop {
+			stop()
+		}
+	}
+	gone()
+}
