@@ -213,8 +213,11 @@ func (a *actor) command(m asked) {
 	case feedengine.Delete:
 		check = func(ctx context.Context) func() {
 			post, err := a.host.opts.Store.Post(ctx, do.Post)
-			if errors.Is(err, feedengine.ErrNotFound) && a.deletedBefore(ctx, m, do) {
-				return func() { a.finish(m, feedengine.Result{}) }
+			if errors.Is(err, feedengine.ErrNotFound) {
+				var before bool
+				if before, err = a.deletedBefore(ctx, m, do, err); before {
+					return func() { a.finish(m, feedengine.Result{}) }
+				}
 			}
 			return func() { a.delete(m, do, post, err) }
 		}
@@ -313,14 +316,20 @@ func deleteKey(m asked, do feedengine.Delete) *feedengine.Key {
 }
 
 // deletedBefore reports whether the post is gone because this very request has
-// been carried out before. When that cannot be found out, it has not.
-func (a *actor) deletedBefore(ctx context.Context, m asked, do feedengine.Delete) bool {
+// been carried out before; else, or when that cannot be found out, why not.
+func (a *actor) deletedBefore(ctx context.Context, m asked, do feedengine.Delete, gone error) (bool, error) {
 	key := deleteKey(m, do)
 	if key == nil {
-		return false
+		return false, gone
 	}
 	found, err := a.host.opts.Store.Keys(ctx, []feedengine.Key{*key})
-	return err == nil && found[0] != nil && found[0].Hash == key.Hash
+	switch {
+	case err != nil:
+		return false, err
+	case found[0] == nil || found[0].Hash != key.Hash:
+		return false, gone
+	}
+	return true, nil
 }
 
 // refusalOf is what a client is told of an error of storage or writer. What it
