@@ -41,7 +41,10 @@ func (s *session) fill(b batch) {
 		e, ok := s.out.pop()
 		switch {
 		case ok && e.body != nil:
-			s.sent = e.n
+			if now == 0 {
+				now = time.Now().UnixMilli()
+			}
+			s.sent, s.sentAt = e.n, now
 		case ok && e.moves:
 			s.sent = e.n
 		case !ok:
@@ -68,9 +71,6 @@ func (s *session) fill(b batch) {
 			b.Frame(sc.buf, e.body.bytes, nil)
 		}
 		if e.body.at >= since && e.body.at != 0 {
-			if now == 0 {
-				now = time.Now().UnixMilli()
-			}
 			s.g.metrics.publishToSocket.Update(float64(max(0, now-e.body.at)) / 1e3)
 		}
 	}

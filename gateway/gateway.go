@@ -49,6 +49,8 @@ type Gateway struct {
 	reads    *readPool
 	sockets  *socket.Server
 
+	figures figures
+
 	phase atomic.Int32 // a phase; only goes forward
 
 	ctx    context.Context // ended by Close

@@ -114,7 +114,7 @@ func (s *session) reschedule() {
 func (s *session) acked(n uint64) {
 	s.mu.Lock()
 	behind := n < s.beatN
-	s.beatN = 0
+	s.beatN, s.ack = 0, n
 	s.mu.Unlock()
 	if behind {
 		s.g.metrics.acksBehind.Inc()

@@ -64,7 +64,9 @@ type session struct {
 	beat     int64  // when the last heartbeat was queued, ms since the gateway's start
 	since    int64  // Unix ms: older events are replays and not measured
 	sent     uint64 // n of the last event given to the socket
+	sentAt   int64  // when that was, Unix ms
 	beatN    uint64 // what the last heartbeat said
+	ack      uint64 // n that the client last said it has seen
 	stream   feedengine.StreamID
 	early    []*wire.Request // sent before connect was answered; not nil while some wait
 	out      outbox
