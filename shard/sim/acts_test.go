@@ -97,6 +97,7 @@ func (w *world) try(c *client, n *node, p *posting) {
 		case p.id != 0 && p.id != r.Post.ID:
 			w.failf("post %q is acknowledged as %d and as %d", p.text, p.id, r.Post.ID)
 		default:
+			w.count("posts acknowledged")
 			p.id = r.Post.ID
 		}
 	})
@@ -133,17 +134,17 @@ func (w *world) remove(c *client) {
 		w.mu.Unlock()
 		return
 	}
-	before := w.ledger.deleted[id]
-	w.ledger.deleted[id] = true
+	w.ledger.deleted[id]++
 	w.mu.Unlock()
 	do := feedengine.Delete{Post: id}
+	w.note("%s: %+v", c.name, do)
 	n.ask(c.user, do, func(r feedengine.Result) {
 		switch {
 		case r.Err == nil:
 			w.ledger.gone[id] = true
 		case r.Err.Code == feedengine.NotFound:
-			if !before && !w.ledger.forgot {
-				w.failf("%s: post %d is not found, though nobody has deleted it", c.name, id)
+			if w.ledger.deleted[id] == 1 && !w.ledger.forgot {
+				w.failf("%s: post %d is not found, though nobody has deleted it: %v", c.name, id, w.fateOf(id))
 			}
 		default:
 			w.refused(c, do, r.Err)
@@ -251,7 +252,9 @@ func (w *world) sync(c *client) {
 		case c.node != n || c.session != id:
 		case r.Err != nil:
 			w.refused(c, do, r.Err)
-		case c.stream == stream && from <= c.n:
+		case c.stream != stream: // reset meanwhile: what comes now may come twice
+			c.doubles = c.n
+		case from <= c.n:
 			c.rewind(from)
 		}
 	})
@@ -287,6 +290,7 @@ func (w *world) setState(c *client, background bool) {
 // try again.
 func (w *world) refused(c *client, do feedengine.Action, err *feedengine.Error) {
 	w.note("%s: %T refused: %v", c.name, do, err)
+	w.count("refused: " + err.Error())
 	if !err.Retryable() || err == feedengine.ErrElsewhere {
 		w.failf("%s: %T: %v", c.name, do, err)
 	}

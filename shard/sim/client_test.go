@@ -21,12 +21,12 @@ type client struct {
 	background bool // as answered
 	switching  bool // a state request is under way
 
-	stream feedengine.StreamID
-	n      uint64
-	counts feedengine.Counts
-	base   *feedengine.Page // the page it began with; later posts come as events
-	got    []numbered       // since base
-	resets int
+	stream  feedengine.StreamID
+	n       uint64
+	counts  feedengine.Counts
+	base    *feedengine.Page // the page it began with; later posts come as events
+	got     []numbered       // since base
+	doubles uint64           // up to which n duplicates may come
 }
 
 type numbered struct {
@@ -58,11 +58,12 @@ func (c *client) rewind(n uint64) {
 
 // begin: what the client shows is the page, and what comes from here on.
 func (c *client) begin(stream feedengine.StreamID, n uint64, page *feedengine.Page) {
-	c.stream, c.n, c.got, c.base, c.counts = stream, n, nil, page, feedengine.Counts{}
+	c.stream, c.n, c.got, c.base, c.counts, c.doubles = stream, n, nil, page, feedengine.Counts{}, 0
 }
 
 // connected takes the reply to an attach.
 func (c *client) connected(resume *feedengine.Resume, r feedengine.Result) {
+	c.w.count("attached")
 	switch {
 	case !r.Resumed:
 		page := r.Page
@@ -72,6 +73,9 @@ func (c *client) connected(resume *feedengine.Resume, r feedengine.Result) {
 		c.begin(r.Stream, r.N, page)
 	case resume == nil || r.Stream != resume.Stream || r.N != resume.N+uint64(r.Replay):
 		c.w.failf("%v: resumed %+v with %+v", c, resume, r)
+	}
+	if r.Resumed {
+		c.w.count("resumed")
 	}
 	c.attached = true
 	c.shown(r.Counts)
@@ -95,10 +99,13 @@ func (c *client) delivered(ev *feedengine.Event, r feedengine.Recipient) {
 		c.w.failf("%v: counters with a number", c)
 	case ev != nil && c.background && !c.switching:
 		c.w.failf("%v: event %d in the background", c, r.N)
+	case ev != nil && r.N <= c.n && c.n <= c.doubles:
+		return // asked for by a sync of the stream before: a duplicate, to be ignored
 	case ev != nil && r.N != c.n+1:
 		c.w.failf("%v: event %d", c, r.N)
 	}
 	if ev != nil {
+		c.w.count("deliveries")
 		c.n = r.N
 		c.got = append(c.got, numbered{r.N, ev})
 	}
@@ -110,7 +117,7 @@ func (c *client) reset(r feedengine.Reset) {
 		c.w.failf("%v: a reset before the reply to attach", c)
 	}
 	c.w.note("%v: reset to %s/%d, %s", c, r.Stream, r.N, r.Reason)
-	c.resets++
+	c.w.count("resets: " + string(r.Reason))
 	if r.Reason == "" {
 		c.w.failf("%v: a reset without a reason", c)
 	}

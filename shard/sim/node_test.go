@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -67,6 +68,7 @@ func (w *world) start(name string, roles cluster.Roles) *node {
 		return nil
 	}
 	n.Node = made
+	w.count("starts")
 	w.note("%s starts, gateway %v, shard %v", name, roles.Gateway, roles.Shard)
 	w.mu.Lock()
 	w.nodes[name] = n
@@ -91,6 +93,7 @@ func (n *node) fail(call string) storefake.Fault {
 	if p := n.w.fails.Load(); p > 0 && n.dice.intn(100) < int(p) {
 		faults := []storefake.Fault{storefake.Unavailable, storefake.Committed, storefake.NotCommitted, storefake.Ghost, storefake.Unavailable, storefake.Committed, storefake.Hangs}
 		if f := faults[n.dice.intn(len(faults))]; f != storefake.Ghost || call == "append" {
+			n.w.count("store fails: " + f.String())
 			return f
 		}
 	}
@@ -100,6 +103,7 @@ func (n *node) fail(call string) storefake.Fault {
 // crash ends a node as kill -9 does.
 func (w *world) crash(n *node) {
 	w.note("%s crashes", n.name)
+	w.count("crashes")
 	w.mu.Lock()
 	delete(w.nodes, n.name)
 	w.mu.Unlock()
@@ -111,12 +115,25 @@ func (w *world) crash(n *node) {
 
 // bury ends what is left of a node that nothing reaches any more.
 func (w *world) bury(n *node) {
+	n.reckon()
 	w.graves.Go(func() {
 		dead, cancel := context.WithCancel(context.Background())
 		cancel()
 		n.Stop(dead) // it fails to write, as it is to
 		n.bus.Memory.Close()
 	})
+}
+
+// reckon adds the node's own figures to the tally.
+func (n *node) reckon() {
+	var b strings.Builder
+	n.set.WritePrometheus(&b)
+	for line := range strings.Lines(b.String()) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if x, err := strconv.Atoi(value); ok && err == nil && x > 0 && strings.Contains(name, "_total") {
+			n.w.tally.count(name, x)
+		}
+	}
 }
 
 // dropClients closes all sockets.
@@ -140,6 +157,7 @@ func (w *world) drain(n *node) {
 		err := n.Drain(ctx)
 		cancel()
 		w.note("%s is drained: %v", n.name, err)
+		w.count("drains")
 		w.mu.Lock()
 		here := w.nodes[n.name] == n
 		if here {
@@ -150,6 +168,7 @@ func (w *world) drain(n *node) {
 			return // it crashed meanwhile
 		}
 		n.dropClients()
+		n.reckon()
 		ctx, cancel = context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		err = n.Stop(ctx)
@@ -162,6 +181,7 @@ func (w *world) drain(n *node) {
 // freeze is SIGSTOP, and SIGCONT after d.
 func (w *world) freeze(n *node, d time.Duration) {
 	w.note("%s freezes for %v", n.name, d)
+	w.count("freezes")
 	n.gate.close()
 	w.graves.Go(func() {
 		time.Sleep(d)

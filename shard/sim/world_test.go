@@ -30,15 +30,21 @@ func TestCluster(t *testing.T) {
 	if *oneSeed != 0 {
 		first, last = *oneSeed, *oneSeed
 	}
-	for seed := first; seed <= last; seed++ {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				time.Sleep(time.Until(feedengine.IDEpoch.Add(300 * 24 * time.Hour))) // a bubble begins in the year 2000
-				newWorld(t, seed).live()
+	var sum tally
+	t.Run("seed", func(t *testing.T) {
+		for seed := first; seed <= last; seed++ {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					time.Sleep(time.Until(feedengine.IDEpoch.Add(300 * 24 * time.Hour))) // a bubble begins in the year 2000
+					w := newWorld(t, seed)
+					w.live()
+					sum.add(&w.tally)
+				})
 			})
-		})
-	}
+		}
+	})
+	t.Log(&sum)
 }
 
 // world is one simulation.
@@ -72,6 +78,8 @@ type world struct {
 	ledger  *ledger
 	session feedengine.SessionID
 	failed  string
+
+	tally tally
 
 	lineMu sync.Mutex
 	lines  []string
@@ -166,6 +174,9 @@ func (w *world) live() {
 }
 
 func (w *world) sleep(d time.Duration) { time.Sleep(d) }
+
+// count is note for what is counted.
+func (w *world) count(what string) { w.tally.count(what, 1) }
 
 // some picks a node, nil when there is none that fits.
 func (w *world) some(fits func(*node) bool) *node {
@@ -323,6 +334,7 @@ func (w *world) move() {
 func (w *world) outage(set func(bool), what string) {
 	d := time.Duration(100+w.dice.intn(5000)) * time.Millisecond
 	w.note("%s away for %v", what, d)
+	w.count("outages")
 	set(true)
 	w.graves.Go(func() {
 		time.Sleep(d)
@@ -339,9 +351,15 @@ func (w *world) loseHistory() {
 	w.mu.Lock()
 	for _, ev := range w.db.Lose(1+w.dice.intn(4), uint64(3+w.dice.intn(4))) {
 		w.note("log %d loses %d", ev.Shard, ev.Seq)
+		w.count("events that the store forgot")
 		w.ledger.lost[ev.ID] = true
 	}
 	w.ledger.forgot = true
+	for _, p := range w.ledger.posts {
+		if w.ledger.lost[p.id] {
+			p.id = 0
+		}
+	}
 	w.mu.Unlock()
 	w.sleep(time.Duration(w.dice.intn(1500)) * time.Millisecond)
 	w.storeDown.Store(false)
@@ -375,6 +393,7 @@ func (w *world) checkNodes() {
 // settle heals everything, waits, and compares.
 func (w *world) settle() {
 	w.note("everything heals")
+	w.count("healed")
 	w.rough.Store(0)
 	w.fails.Store(0)
 	w.stalls.Store(0)

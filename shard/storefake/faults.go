@@ -30,12 +30,14 @@ func (db *database) endGhosts(which func(ghost) bool, commit bool) {
 
 // Lose is a failover to a replica that lacked the last commits: up to n of them
 // that wrote something, and none from before the last claim, whose epoch it
-// knew; and everybody's last beats. It returns the events that are gone.
+// knew; and everybody's last beats. It returns the events that are gone. From
+// then on a writer that has not noticed leaves a hole in its log, as a table
+// would let it.
 func (s *Store) Lose(n int, beats uint64) (lost []*feedengine.Event) {
 	db := s.db
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	db.ghosts = nil
+	db.ghosts, db.lossy = nil, true
 	keep := len(db.history)
 	for keep > 0 && n > 0 && db.history[keep-1].claim == nil {
 		keep--
@@ -70,7 +72,8 @@ func (s *Store) Defects() []string {
 	return slices.Clone(s.db.defects)
 }
 
-// Log is a copy of all that a log ever held, trimmed or not.
+// Log is a copy of all that a log ever held, trimmed or not; nil where it has a
+// hole.
 func (s *Store) Log(shard feedengine.ShardID) []*feedengine.Event {
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()

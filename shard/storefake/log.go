@@ -121,7 +121,11 @@ func (db *database) check(fences []feedengine.Fence, writes []feedengine.Write) 
 		if !ok {
 			t = db.head(w.Shard, 0)
 		}
-		if e.Shard != w.Shard || e.Seq != t.Seq+1 || e.ID <= t.ID || e.Epoch != epoch {
+		switch {
+		case db.lossy && e.Seq <= t.Seq:
+			return fmt.Errorf("seq %d again: %w", e.Seq, feedengine.ErrRefused)
+		case db.lossy: // a writer that does not know leaves a hole
+		case e.Shard != w.Shard || e.Seq != t.Seq+1 || e.ID <= t.ID || e.Epoch != epoch:
 			db.defect("shard %d: event %d of shard %d has seq %d of epoch %d after %+v", w.Shard, e.ID, e.Shard, e.Seq, e.Epoch, t)
 			return fmt.Errorf("seq %d: %w", e.Seq, feedengine.ErrRefused)
 		}
@@ -210,7 +214,16 @@ func (s *Store) ReadLogs(ctx context.Context, after []feedengine.Position, limit
 func (db *database) piece(shard feedengine.ShardID, after uint64, limit int) []*feedengine.Event {
 	log := db.logs[shard]
 	from := min(max(after, db.trimmed[shard]), uint64(len(log)))
-	return slices.Clone(log[from:min(from+uint64(limit), uint64(len(log)))])
+	var events []*feedengine.Event
+	for _, e := range log[from:] {
+		if len(events) == limit {
+			break
+		}
+		if e != nil {
+			events = append(events, e)
+		}
+	}
+	return events
 }
 
 // Trim is storage.Log's.
@@ -224,7 +237,7 @@ func (s *Store) Trim(ctx context.Context, before time.Time) (int, error) {
 	defer db.mu.Unlock()
 	n := 0
 	for shard, log := range db.logs {
-		for db.trimmed[shard]+1 < uint64(len(log)) && n < piece && log[db.trimmed[shard]].ID.Time().Before(before) {
+		for db.trimmed[shard]+1 < uint64(len(log)) && n < piece && log[db.trimmed[shard]] != nil && log[db.trimmed[shard]].ID.Time().Before(before) {
 			db.trimmed[shard]++
 			n++
 		}

@@ -35,7 +35,9 @@ func (s *Store) Load(ctx context.Context, users []feedengine.LoadUser, keep int)
 		known.marks = db.facts.marks
 		for shard, log := range db.logs {
 			for _, e := range log[:snap.Heads[shard].Seq] {
-				known.apply(e)
+				if e != nil {
+					known.apply(e)
+				}
 			}
 		}
 	}
