@@ -79,6 +79,16 @@ func (a *actor) place() feedengine.Place {
 	return feedengine.Place{Shard: a.shard, Epoch: a.epoch.Load()}
 }
 
+// raise takes note of the epoch of a later claim.
+func (a *actor) raise(epoch uint64) {
+	for {
+		at := a.epoch.Load()
+		if epoch <= at || a.epoch.CompareAndSwap(at, epoch) {
+			return
+		}
+	}
+}
+
 // offer takes a message if there is room.
 func (a *actor) offer(m message) bool {
 	select {

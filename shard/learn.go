@@ -284,11 +284,15 @@ func (l *learner) reach(heads []feedengine.Head) (there bool) {
 	there = true
 	for s, head := range heads {
 		shard := feedengine.ShardID(s)
-		if judgeHead(l.host.ring.HeadOf(shard), head) == headAhead {
+		if l.host.serves(shard) != nil {
+			continue // the ring has all there is
+		}
+		switch judgeHead(l.host.ring.HeadOf(shard), head) {
+		case headNew:
+			l.take(shard, head, nil)
+		case headAhead:
+			l.take(shard, head, nil)
 			there = false
-			if l.host.serves(shard) == nil {
-				l.take(shard, head, nil)
-			}
 		}
 	}
 	return there

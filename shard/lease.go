@@ -28,6 +28,14 @@ func newLease() *lease { return &lease{start: time.Now(), confirmed: true} }
 // holds reports whether shards may be served now.
 func (l *lease) holds() bool { return int64(time.Since(l.start)) < l.valid.Load() }
 
+// regular reports whether there is enough left of the lease for beats to have
+// come without a break.
+func (l *lease) regular() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.until == 0 || l.until-int64(time.Since(l.start)) > int64(LeaseTime/3)
+}
+
 // renew takes note of a beat that got through and was sent at t. It says false
 // when shards may not be served before a confirm.
 func (l *lease) renew(t time.Time) bool {

@@ -55,11 +55,14 @@ func (a *actor) tryLeave() {
 		a.stayWith(handed{err: fmt.Errorf("the views have applied %d of %d events of their own log", at.Seq, head.Seq)})
 		return
 	}
-	a.host.writer.Disown(a.shard)
+	if head.Epoch == 0 || !a.host.writer.Forfeit(feedengine.Fence{Shard: a.shard, Epoch: head.Epoch}) {
+		a.stayWith(handed{err: errUnserved}) // lost just now, which is about to be told
+		return
+	}
 	a.host.ring.Unsubscribe(a.wake)
 	a.step(feedengine.RetireInput{})
 	a.parked = true
-	a.leave.done <- handed{state: a.engine.Export(), place: a.place()}
+	a.leave.done <- handed{state: a.engine.Export(), place: feedengine.Place{Shard: a.shard, Epoch: head.Epoch}}
 	a.leave = nil
 }
 
@@ -87,7 +90,7 @@ func (a *actor) resume(r resume) {
 		r.done <- fmt.Errorf("%w: it stands at %d, the views at %d", errWentOn, r.head.Seq, at.Seq)
 		return
 	}
-	a.epoch.Store(r.head.Epoch)
+	a.raise(r.head.Epoch)
 	a.host.ring.Adopt(a.shard, r.head)
 	a.host.writer.Own(a.shard, r.head)
 	a.host.ring.Subscribe(a.wake)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -19,6 +20,7 @@ type Log interface {
 	Owners(ctx context.Context) ([]feedengine.Owner, error)
 	Append(ctx context.Context, fences []feedengine.Fence, writes []feedengine.Write) error
 	Keys(ctx context.Context, ask []feedengine.Key) ([]*feedengine.Key, error)
+	Heads(ctx context.Context) ([]feedengine.Head, error)
 }
 
 // LogReader reads the events of one shard's log again.
@@ -92,6 +94,7 @@ type Writer struct {
 	cancel  context.CancelFunc
 	wake    chan struct{} // 1: a token says that queue or stopping changed
 	done    chan struct{} // closed when the goroutine has ended
+	doubt   atomic.Bool   // storage was away: the logs may have lost events since
 
 	mu       sync.Mutex
 	stopping bool
@@ -208,6 +211,10 @@ func (w *Writer) Submit(p Pending) error {
 	w.signal()
 	return nil
 }
+
+// Doubt says that storage was away, and may have come back without its last
+// commits: before anything more is written, the logs are held against it.
+func (w *Writer) Doubt() { w.doubt.Store(true) }
 
 // Waiting is how many writes wait for a commit.
 func (w *Writer) Waiting() int {

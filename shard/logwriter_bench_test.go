@@ -27,6 +27,10 @@ func (s *slowLog) Owners(context.Context) ([]feedengine.Owner, error) {
 	return nil, feedengine.ErrUnavailable
 }
 
+func (s *slowLog) Heads(context.Context) ([]feedengine.Head, error) {
+	return nil, feedengine.ErrUnavailable
+}
+
 func (s *slowLog) Append(_ context.Context, _ []feedengine.Fence, writes []feedengine.Write) error {
 	s.commits++
 	if s.commit > 0 {

@@ -19,6 +19,10 @@ const maxUnknown = 3
 // there is no use in trying the next batch at once.
 func (w *Writer) commit(batch []*entry) (reached bool) {
 	for attempt := 1; ; attempt++ {
+		if w.doubt.Load() && !w.verify() {
+			w.refuse(batch, unavailable)
+			return false
+		}
 		batch = w.number(batch)
 		if len(batch) == 0 {
 			return true
@@ -36,6 +40,7 @@ func (w *Writer) commit(batch []*entry) (reached bool) {
 			w.metrics.split.Inc()
 			return w.split(batch, err)
 		case errors.Is(err, feedengine.ErrUnavailable):
+			w.Doubt()
 			w.Logger.Warn("commit: storage cannot be reached", "writes", len(batch), "error", err)
 			w.refuse(batch, unavailable)
 			return false
@@ -43,6 +48,7 @@ func (w *Writer) commit(batch []*entry) (reached bool) {
 		// The connection was lost, the time was up, or the store said something
 		// that it should not: whatever it was, it may have been committed.
 		w.metrics.unknown.Inc()
+		w.Doubt()
 		if batch = w.dropConfirms(batch); len(batch) == 0 {
 			return false
 		}

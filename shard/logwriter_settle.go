@@ -54,7 +54,11 @@ func (w *Writer) settle(batch []*entry) (rest []*entry, reached bool) {
 func (w *Writer) keys(ask []feedengine.Key) ([]*feedengine.Key, error) {
 	ctx, cancel := w.call()
 	defer cancel()
-	return w.Log.Keys(ctx, ask)
+	found, err := w.Log.Keys(ctx, ask)
+	if err != nil {
+		w.Doubt()
+	}
+	return found, err
 }
 
 // judge is the outcome of a write whose key belongs to prior.

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -29,14 +30,17 @@ type town struct {
 	shards int
 	hosts  []*townHost
 	gate   *gate
+	unwell bool // the store will lose events
 	done   chan struct{}
 	work   sync.WaitGroup
 
 	mu     sync.Mutex
 	rnd    *rand.Rand
-	calm   bool         // nothing goes wrong any more
-	busy   map[int]bool // shards that are being moved
-	owners []int        // by shard: who serves it, -1 nobody
+	calm   bool                   // nothing goes wrong any more
+	down   bool                   // the store cannot be reached
+	undone map[feedengine.ID]bool // events that the store came back without
+	busy   map[int]bool           // shards that are being moved
+	owners []int                  // by shard: who serves it, -1 nobody
 	tally  map[string]int
 }
 
@@ -49,7 +53,7 @@ type townHost struct {
 func newTown(t *testing.T, seed uint64, hosts, shards int, tally map[string]int) *town {
 	w := &town{
 		t: t, store: newFakeStore(shards), shards: shards, done: make(chan struct{}),
-		rnd: rand.New(rand.NewPCG(seed, 1)), busy: map[int]bool{}, owners: make([]int, shards), tally: tally,
+		rnd: rand.New(rand.NewPCG(seed, 1)), busy: map[int]bool{}, undone: map[feedengine.ID]bool{}, owners: make([]int, shards), tally: tally,
 		gate: newGate(rand.New(rand.NewPCG(seed, 2)), 40),
 	}
 	for i := range hosts {
@@ -82,6 +86,7 @@ func (w *town) newHost(i int) *townHost {
 	}
 	h, err := NewHost(context.Background(), Options{
 		Node: th.name, Store: w.store, Outlet: w.gate, Metrics: metrics.NewSet(), Log: log,
+		Now:     func() time.Time { return time.Now().AddDate(30, 0, 0).Add(time.Duration(i*7) * time.Millisecond) }, // ids are of after 2024
 		Cluster: true, Ring: 256, AuditEvery: 20 * time.Millisecond, Residency: 300 * time.Millisecond, Tick: 50 * time.Millisecond,
 		Announce: func(shard feedengine.ShardID, epoch, first uint64, events []*feedengine.Event) {
 			w.announce(i, shard, epoch, first, events)
@@ -160,6 +165,12 @@ func (w *town) beats() {
 						w.count("confirmed")
 					}
 					cancel()
+				}
+				w.mu.Lock()
+				down := w.down
+				w.mu.Unlock()
+				if down {
+					h.Doubt() // the beat failed
 				}
 				for _, s := range h.Served() {
 					for j, other := range w.hosts {
@@ -289,25 +300,15 @@ func (w *town) move(s, from, to int) {
 			w.hosts[from].Shut(shard)
 			return
 		}
-		if err := w.hosts[from].Resume(shard, head); err != nil {
-			w.t.Errorf("resume: %v", err)
-			return
-		}
-		w.count("resumed")
-		w.setOwner(s, from)
-		w.gate.serving(feedengine.Place{Shard: shard, Epoch: head.Epoch})
+		w.resume(s, from, head)
 		return
 	case 2: // both try
 		var both sync.WaitGroup
 		both.Go(func() { w.takeOver(s, to, f, state) })
 		both.Go(func() {
 			if head, won := w.claim(from, f); won {
-				if err := w.hosts[from].Resume(shard, head); err != nil {
-					w.t.Errorf("resume: %v", err)
-				}
 				w.count("resumed before the other")
-				w.setOwner(s, from)
-				w.gate.serving(feedengine.Place{Shard: shard, Epoch: head.Epoch})
+				w.resume(s, from, head)
 			} else {
 				w.hosts[from].Shut(shard)
 			}
@@ -317,6 +318,21 @@ func (w *town) move(s, from, to int) {
 		if w.takeOver(s, to, f, state) {
 			w.hosts[from].Shut(shard)
 		}
+	}
+}
+
+// resume goes on with a shard that was not taken; with another history, anew.
+func (w *town) resume(s, host int, head feedengine.Head) {
+	err := w.hosts[host].Resume(feedengine.ShardID(s), head)
+	switch {
+	case err == nil:
+		w.count("resumed")
+		w.setOwner(s, host)
+		w.gate.serving(feedengine.Place{Shard: feedengine.ShardID(s), Epoch: head.Epoch})
+	case errors.Is(err, errWentOn) && w.unwell:
+		w.open(s, host, head, nil)
+	default:
+		w.t.Errorf("resume: %v", err)
 	}
 }
 
@@ -372,10 +388,35 @@ func (w *town) movers(until chan struct{}) {
 			h := w.hosts[w.intn(len(w.hosts))]
 			h.frozen.Store(true)
 			time.Sleep(time.Duration(w.intn(5000)) * time.Millisecond)
+			h.Doubt() // its connections are broken
 			h.frozen.Store(false)
 			w.count("frozen")
 		}
 	})
+}
+
+// disaster has the store go away once and come back without its last commits.
+func (w *town) disaster() {
+	w.work.Go(func() {
+		w.sleep(time.Duration(w.intn(3000)) * time.Millisecond)
+		w.setDown(true)
+		w.sleep(time.Duration(200+w.intn(500)) * time.Millisecond)
+		lost := w.store.restore(func(_, n int) int { return w.intn(min(n, 4) + 1) })
+		w.mu.Lock()
+		for _, e := range lost {
+			w.undone[e.ID] = true
+		}
+		w.tally["events undone"] += len(lost)
+		w.mu.Unlock()
+		w.sleep(time.Duration(w.intn(300)) * time.Millisecond)
+		w.setDown(false)
+	})
+}
+
+func (w *town) setDown(down bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down = down
 }
 
 func (w *town) hold(s int) bool {
@@ -459,7 +500,7 @@ func TestHostsMoveShards(t *testing.T) {
 		return
 	}
 	for _, want := range []string{"moved", "taken", "resumed", "resumed before the other", "move lost", "claim lost", "handover failed",
-		"lost", "confirmed", "frozen", "elsewhere", "asked again", "rejoins", "gaps", "repairs", "stale dropped", "deliveries lost"} {
+		"lost", "confirmed", "frozen", "elsewhere", "asked again", "rejoins", "gaps", "repairs", "history lost", "stale dropped", "deliveries lost"} {
 		if tally[want] == 0 {
 			t.Errorf("%q did not come up: %v", want, tally)
 		}
@@ -473,12 +514,18 @@ func moveAbout(t *testing.T, seed uint64, tally map[string]int) {
 	w.store.setFail(func(call string) fault {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.rnd.IntN(15) > 0 {
+		switch {
+		case w.down:
+			return faultUnavailable
+		case w.rnd.IntN(15) > 0:
 			return works
 		}
 		return faults[w.rnd.IntN(len(faults))]
 	})
 	w.beats()
+	if w.unwell = seed%3 == 0; w.unwell {
+		w.disaster()
+	}
 	until := make(chan struct{})
 	w.movers(until)
 
@@ -516,7 +563,7 @@ func moveAbout(t *testing.T, seed uint64, tally map[string]int) {
 					if len(posts) > 0 {
 						i := rnd.IntN(len(posts))
 						r := w.do(me, feedengine.Delete{Post: posts[i]}, nil)
-						if r.Err != nil && r.Err.Code == feedengine.NotFound {
+						if r.Err != nil && r.Err.Code == feedengine.NotFound && !w.unwell {
 							t.Errorf("%s: a post was deleted by nobody", me)
 						}
 						if r.Err == nil {
@@ -642,6 +689,9 @@ func (w *town) judge(acked map[feedengine.ID]*feedengine.Post) {
 			}
 		}
 	}
+	for id := range w.undone {
+		delete(acked, id)
+	}
 	for id := range acked {
 		if logs[id] != 1 {
 			t.Errorf("an acknowledged post stands %d times in the log", logs[id])
@@ -684,6 +734,9 @@ func (w *town) judgeMember(m *member, acked map[feedengine.ID]*feedengine.Post) 
 		if n != 1 {
 			t.Errorf("%s: post %d came %d times", m.user, id, n)
 		}
+		if w.undone[id] && !m.blind {
+			t.Errorf("%s: post %d is no more, and the device was not told", m.user, id)
+		}
 	}
 	if m.blind {
 		w.tally["devices told of a reset"]++
@@ -698,4 +751,3 @@ func (w *town) judgeMember(m *member, acked map[feedengine.ID]*feedengine.Post) 
 		}
 	}
 }
-

@@ -325,7 +325,7 @@ func (h *Host) announce(events []*feedengine.Event) {
 func (h *Host) raised(shard feedengine.ShardID, head feedengine.Head) {
 	h.ring.Adopt(shard, head)
 	if a := h.actors[shard].Load(); a != nil {
-		a.epoch.Store(head.Epoch)
+		a.raise(head.Epoch)
 	}
 }
 
@@ -334,6 +334,9 @@ func (h *Host) raised(shard feedengine.ShardID, head feedengine.Head) {
 // then they are served again after Confirm.
 func (h *Host) Renew(t time.Time) bool {
 	before := h.lease.lapsed()
+	if !h.lease.regular() {
+		h.writer.Doubt() // who knows what has become of the store meanwhile
+	}
 	ok := h.lease.renew(t)
 	if h.lease.lapsed() > before {
 		h.metrics.lapses.Inc()
@@ -350,7 +353,7 @@ func (h *Host) Confirm(ctx context.Context) error {
 	for _, a := range actors {
 		answer := func(err error) {
 			if err == error(shardLost) {
-				a.away.Store(true)
+				h.dropLost(a)
 				err = nil
 			}
 			outcomes <- err
@@ -377,6 +380,25 @@ func (h *Host) Confirm(ctx context.Context) error {
 	return nil
 }
 
+// Doubt says that storage was away: see Writer.Doubt.
+func (h *Host) Doubt() { h.writer.Doubt() }
+
+// Epoch is the one under which a shard is served here, or 0.
+func (h *Host) Epoch(shard feedengine.ShardID) uint64 {
+	if a := h.serves(shard); a != nil {
+		return a.epoch.Load()
+	}
+	return 0
+}
+
+// dropLost ends an actor whose shard the writer has lost, before that is told.
+// One that was handed over only stands still.
+func (h *Host) dropLost(a *actor) {
+	if !a.away.Load() && h.writer.Head(a.shard).Epoch == 0 && !a.away.Load() {
+		h.drop(a)
+	}
+}
+
 // compareHeads holds the logs against storage: own ones may have been claimed or,
 // when the database came back without its last commits, lose events; of others
 // there may be more than was announced.
@@ -389,6 +411,7 @@ func (h *Host) compareHeads() {
 	defer cancel()
 	heads, err := h.opts.Store.Heads(ctx)
 	if err != nil || len(heads) != len(h.actors) {
+		h.writer.Doubt()
 		return // the next round will do
 	}
 	for i, head := range heads {
@@ -400,10 +423,9 @@ func (h *Host) compareHeads() {
 		case own && head.Epoch != was.Epoch:
 			// Perhaps the writer's own doing just now: it knows.
 			_ = h.writer.Submit(Pending{Write: feedengine.Write{Shard: s}, Done: func(Outcome) {}})
-		case own && (head.Seq < was.Seq || head.Seq == was.Seq && head.ID != was.ID):
+		case own && shrunk(head, was):
 			if h.writer.Forfeit(feedengine.Fence{Shard: s, Epoch: was.Epoch}) {
-				h.lose([]feedengine.ShardID{s}, fmt.Errorf("log %d stands at %d (id %d), left at %d (id %d): %w",
-					s, head.Seq, head.ID, was.Seq, was.ID, errOvertaken))
+				h.lose([]feedengine.ShardID{s}, shrunkFrom(s, head, was))
 			}
 		}
 	}

@@ -564,3 +564,25 @@ func (s *fakeStore) log(shard feedengine.ShardID) []*feedengine.Event {
 	defer s.mu.Unlock()
 	return slices.Clone(s.logs[shard])
 }
+
+// restore comes back without up to so many of the last events of each log, as
+// a database does that was restored or failed over. It returns what was lost.
+func (s *fakeStore) restore(least func(shard, n int) int) (lost []*feedengine.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ghost = nil
+	for shard, log := range s.logs {
+		n := len(log) - least(shard, len(log))
+		for _, e := range log[n:] {
+			lost = append(lost, e)
+			delete(s.posts, e.ID)
+		}
+		s.logs[shard] = log[:n:n]
+	}
+	for at, k := range s.keys {
+		if slices.ContainsFunc(lost, func(e *feedengine.Event) bool { return e.ID == k.ID }) {
+			delete(s.keys, at)
+		}
+	}
+	return lost
+}
