@@ -15,8 +15,12 @@ func (s *Server) answer(c *conn, q *wire.Request) {
 	case "connect":
 		s.connect(c, u, q)
 	case "publish":
-		p := &wire.Post{ID: s.id(), Author: u.name, Kind: "post", Text: q.Text, At: time.Now().UTC().Truncate(time.Millisecond)}
-		s.fanOut(p)
+		p := s.keys[u.name+" "+q.Key]
+		if p == nil {
+			p = &wire.Post{ID: s.id(), Author: u.name, Kind: "post", Text: q.Text, At: time.Now().UTC().Truncate(time.Millisecond)}
+			s.keys[u.name+" "+q.Key] = p
+			s.fanOut(p)
+		}
 		c.ok(q, &wire.Posted{Post: *p})
 	case "follow":
 		id := s.id()
@@ -82,12 +86,19 @@ func (s *Server) connect(c *conn, u *user, q *wire.Request) {
 	c.user = u
 }
 
-// replay sends a socket what it has missed.
+// replay sends a socket what it has missed. What was withdrawn meanwhile keeps its
+// number only.
 func (s *Server) replay(c *conn, u *user, n uint64) {
 	for _, f := range u.tail {
-		if f.n > n {
-			c.send(s.frame(u, f))
+		if f.n <= n {
+			continue
 		}
+		if p := f.post; p != nil && p.Author != u.name {
+			if since, follows := u.follows[p.Author]; !follows || p.ID <= since {
+				f.body = wire.JSON.AppendBody(nil, &wire.Event{Type: wire.EventVoid})
+			}
+		}
+		c.send(s.frame(u, f))
 	}
 }
 
@@ -120,7 +131,7 @@ func (s *Server) read(c *conn, u *user, q *wire.Request) {
 		u.mark = upto
 		u.n++
 		u.v++
-		u.tail = append(u.tail, frame{u.n, wire.JSON.AppendBody(nil, &wire.Event{Type: wire.EventRead, Of: "feed", Target: upto})})
+		u.tail = append(u.tail, frame{u.n, wire.JSON.AppendBody(nil, &wire.Event{Type: wire.EventRead, Of: "feed", Target: upto}), nil})
 		s.push(u, s.frame(u, u.tail[len(u.tail)-1]))
 	}
 	c.ok(q, &wire.Marked{Counts: u.counts(), Upto: u.mark})

@@ -103,7 +103,7 @@ func (s *Server) give(u *user, p *wire.Post) {
 // event gives a post the next number and sends it.
 func (s *Server) event(u *user, p *wire.Post) {
 	u.n++
-	u.tail = append(u.tail, frame{u.n, wire.JSON.AppendBody(nil, &wire.Event{Type: wire.EventPost, Post: p})})
+	u.tail = append(u.tail, frame{u.n, wire.JSON.AppendBody(nil, &wire.Event{Type: wire.EventPost, Post: p}), p})
 	s.push(u, s.frame(u, u.tail[len(u.tail)-1]))
 }
 
@@ -120,7 +120,7 @@ func (s *Server) hold(u *user, p *wire.Post) bool {
 	case s.lie == SwapFrames && s.victim == nil:
 		s.victim = u
 		u.n++
-		u.tail = append(u.tail, frame{u.n, wire.JSON.AppendBody(nil, &wire.Event{Type: wire.EventPost, Post: p})})
+		u.tail = append(u.tail, frame{u.n, wire.JSON.AppendBody(nil, &wire.Event{Type: wire.EventPost, Post: p}), p})
 		u.late = s.frame(u, u.tail[len(u.tail)-1])
 	case u.held != nil && u.held.Author == p.Author:
 		s.told = true

@@ -24,6 +24,7 @@ type Server struct {
 	users     map[string]*user // guarded by mu, as is all below
 	fans      map[string]map[string]bool
 	conns     map[*conn]bool
+	keys      map[string]*wire.Post // by user and idempotency key
 	lastID    int64
 	delivered int // events so far
 	told      bool
@@ -52,6 +53,7 @@ type user struct {
 type frame struct {
 	n    uint64
 	body []byte
+	post *wire.Post // nil: it is none
 }
 
 // New starts a server on a loopback port.
@@ -62,7 +64,7 @@ func New(lie Lie, secret string) (*Server, error) {
 	}
 	s := &Server{
 		lie: lie, secret: []byte(secret), addr: l.Addr().String(),
-		users: map[string]*user{}, fans: map[string]map[string]bool{}, conns: map[*conn]bool{},
+		users: map[string]*user{}, fans: map[string]map[string]bool{}, conns: map[*conn]bool{}, keys: map[string]*wire.Post{},
 	}
 	m := http.NewServeMux()
 	m.HandleFunc("POST /v1/following", s.postFollowing)
