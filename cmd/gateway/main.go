@@ -24,12 +24,21 @@ func main() {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2) // a burst of more than two says no more than two
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
-	go func() { // ends with the process
+	w := workerOf(os.Getenv)
+	if w != nil {
+		go w.obey(os.Stdin, cancel) // ends with the process
+	}
+	go func() { // likewise
 		<-signals
 		cancel()
-		<-signals
-		fmt.Fprintln(os.Stderr, "gateway: second signal: stopping at once")
-		os.Exit(exitForced)
+		// A supervisor that signals all of a group reaches workers twice, by their
+		// parent too: only that one's end cuts them short.
+		for range signals {
+			if w == nil {
+				fmt.Fprintln(os.Stderr, "gateway: second signal: stopping at once")
+				os.Exit(exitForced)
+			}
+		}
 	}()
 	err := run(ctx, process{Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr})
 	if err != nil {

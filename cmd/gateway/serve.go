@@ -73,6 +73,7 @@ func serve(ctx context.Context, cfg *Config, p process) error {
 		case cause = <-failed:
 			cause = fmt.Errorf("listener: %w", cause)
 		case cause = <-n.lost():
+			cause = fenced{cause}
 		case cause = <-takesPart:
 			if going = cause == nil; going {
 				takesPart = nil

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 )
 
@@ -92,13 +93,16 @@ func (w *worker) shownAdmin(own net.Addr) string {
 // parent is gone.
 const sayStop = "stop"
 
-// obey calls stop when the parent says so, and gone when it is no more. It returns
-// after gone.
-func obey(parent io.Reader, stop, gone func()) {
+// obey calls stop when the parent says so, and ends the process at once when the
+// parent is no more: others are to be started in its place, at the same address.
+func (w *worker) obey(parent io.Reader, stop func()) {
 	for lines := bufio.NewScanner(parent); lines.Scan(); {
 		if lines.Text() == sayStop {
 			stop()
 		}
 	}
-	gone()
+	fmt.Fprintf(os.Stderr, "gateway: worker %d: the parent is gone: stopping at once\n", w.Index)
+	os.Remove(w.Admin)
+	os.Remove(filepath.Dir(w.Admin)) // the last one can
+	os.Exit(exitForced)
 }
