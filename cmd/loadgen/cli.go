@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -54,6 +55,10 @@ type cli struct {
 	Run    runCmd    `cmd:"" help:"Run a scenario against a server, and check that everybody got exactly what they should."`
 	Seed   seedCmd   `cmd:"" help:"Bring the follow graph to a server."`
 	Report reportCmd `cmd:"" help:"Print runs beside each other, from their JSON files."`
+
+	Chaos    chaosCmd    `cmd:"" help:"Run a scenario against a cluster that is started for it, and have faults happen."`
+	Loadtest loadtestCmd `cmd:"" help:"Start all that is needed, and run steady, celebrity and storm with many connections."`
+	Selftest selftestCmd `cmd:"" help:"Face a server that lies, once for each lie, and find every one of them. --self-test is the same."`
 }
 
 // world is who there are, the same for run and seed.
@@ -83,6 +88,38 @@ type runCmd struct {
 	Name     string        `placeholder:"NAME" help:"Of the report's files; the scenario and the time without it."`
 }
 
+type chaosCmd struct {
+	world
+	gateway
+	Scenario string        `default:"steady" help:"Its name, or the path of a .json file."`
+	Conns    int           `default:"1000" help:"Connections."`
+	Duration time.Duration `default:"75s" help:"Of the scenario's steps."`
+	Fault    []string      `sep:"," default:"node-kill,redis-restart,postgres-restart,slow-clients,add-node,drain" help:"What happens, in turn."`
+	Every    time.Duration `default:"10s" help:"How often something happens."`
+	Nodes    int           `default:"3" help:"Nodes to begin with. With 1 there is no Redis."`
+	Out      string        `default:"reports" help:"Directory for the report."`
+}
+
+type loadtestCmd struct {
+	world
+	gateway
+	Conns     int      `default:"100000" help:"Connections."`
+	Scenarios []string `sep:"," default:"steady,celebrity,storm" help:"What is run, in this order."`
+	Workers   int      `default:"0" help:"Processes of the node; without it as many as hold the connections with one of them down."`
+	Out       string   `default:"reports" help:"Directory for the reports."`
+	Force     bool     `help:"Begin also where the machine has not what is needed."`
+}
+
+type selftestCmd struct {
+	AtATime int `default:"6" help:"Lies faced at a time."`
+}
+
+// gateway is the binary of the nodes that are started here.
+type gateway struct {
+	Gateway string   `default:"bin/gateway" help:"Path of the gateway's binary."`
+	Env     []string `name:"gateway-env" sep:"none" placeholder:"NAME=VALUE" help:"Setting of the nodes; may be repeated."`
+}
+
 type seedCmd struct {
 	world
 	server
@@ -109,7 +146,11 @@ func run(ctx context.Context, p process) error {
 	if err != nil {
 		return err
 	}
-	parsed, err := parser.Parse(p.Args)
+	args := p.Args
+	if slices.Contains(args, "--self-test") {
+		args = []string{"selftest"}
+	}
+	parsed, err := parser.Parse(args)
 	if printed {
 		return nil
 	}
