@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -15,6 +17,20 @@ func newSockets(o Options) (*socket.Server, error) {
 	so.Metrics, so.Log, so.MaxFrame, so.OriginPatterns = o.Metrics, o.Log, wire.MaxFrame, slices.Clone(o.Origins)
 	so.Deflate = o.CompressAbove > 0
 	return socket.NewServer(so)
+}
+
+// socketPath is where sockets are opened.
+const socketPath = "/v1/ws"
+
+// Front is a listener for the http.Server of Handler in place of l: it answers
+// plain upgrades by itself, by the same rules (see socket.Server.Front). l may be
+// closed then, unless it is what is returned. It ends with its Close, or Close.
+func (g *Gateway) Front(l net.Listener) (net.Listener, error) {
+	front, err := g.sockets.Front(l, socket.FrontOptions{Path: socketPath, Handler: g.upgrades()})
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	return front, nil
 }
 
 // subprotocols are the names that a client may ask for, the preferred first.

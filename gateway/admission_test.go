@@ -143,7 +143,12 @@ func (r *rig) dialRefused() time.Duration {
 func TestUpgradeBeyondRate(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.Limits.Handshakes = 1 })
 	c := r.connect("bob")
-	serial := r.g.sessions.serial
+	made := func() uint64 {
+		r.g.sessions.mu.Lock()
+		defer r.g.sessions.mu.Unlock()
+		return r.g.sessions.serial
+	}
+	before := made()
 	times := map[time.Duration]bool{}
 	for range 40 { // of which one or two may be let through by the passing of time
 		r.g.admission.limiter.SetLimit(0)
@@ -152,7 +157,7 @@ func TestUpgradeBeyondRate(t *testing.T) {
 	if len(times) < 3 {
 		t.Errorf("all are to come back at the same time: %v", times)
 	}
-	if r.g.sessions.serial != serial {
+	if made() != before {
 		t.Error("a session was made")
 	}
 	if n := r.counter(`feedgate_admission_refused_total{at="upgrade",reason="rate"}`); n != "40" {
@@ -168,7 +173,7 @@ func TestUpgradeBeyondRate(t *testing.T) {
 // TestAttachesAreBounded: with too many under way no more are begun, neither by
 // new sockets nor on those that are open.
 func TestAttachesAreBounded(t *testing.T) {
-	r := newRig(t)
+	r := newRigOn(t, false) // a front's goroutine is there already and would not see the change
 	r.g.admission.attaches = 2
 	gate := make(chan struct{})
 	r.shards.set(func(q feedengine.Request) feedengine.Result {

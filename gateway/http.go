@@ -29,7 +29,7 @@ func (g *Gateway) Handler() http.Handler {
 		}
 	}
 	add(http.MethodPost, "/v1/users/{user}/disconnect", g.serveDisconnect)
-	add(http.MethodGet, "/v1/ws", g.serveSocket)
+	add(http.MethodGet, socketPath, g.serveSocket)
 	add(http.MethodGet, "/healthz", serveHealthz)
 	add(http.MethodGet, "/readyz", g.serveReadyz)
 	if g.devToken != nil {
@@ -46,6 +46,11 @@ func (g *Gateway) Handler() http.Handler {
 		m.Handle("/", missing)
 	}
 	return withRequestID(g.origins.allow(m))
+}
+
+// upgrades is what Handler does with GET socketPath.
+func (g *Gateway) upgrades() http.Handler {
+	return withRequestID(g.origins.allow(http.HandlerFunc(g.serveSocket)))
 }
 
 // identity is who acts, and with what rights.

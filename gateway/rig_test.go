@@ -233,6 +233,12 @@ type rig struct {
 
 func newRig(t testing.TB, change ...func(*Options)) *rig {
 	t.Helper()
+	return newRigOn(t, true, change...)
+}
+
+// newRigOn is newRig with a front, or with net/http alone.
+func newRigOn(t testing.TB, front bool, change ...func(*Options)) *rig {
+	t.Helper()
 	r := &rig{t: t, shards: newFakeShards(t), reads: &fakeReads{}, set: metrics.NewSet()}
 	o := Options{
 		Shards: r.shards, Reads: r.reads, Health: fakeHealth{}, Verifier: fakeVerifier{},
@@ -246,7 +252,7 @@ func newRig(t testing.TB, change ...func(*Options)) *rig {
 		t.Fatal(err)
 	}
 	g.Ready()
-	r.g, r.srv = g, httptest.NewServer(g.Handler())
+	r.g, r.srv = g, serveOn(t, g, front)
 	t.Cleanup(func() {
 		r.srv.CloseClientConnections()
 		r.srv.Close()

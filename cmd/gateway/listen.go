@@ -20,7 +20,8 @@ type Addrs struct {
 
 // listeners is the two open ports of a node and what serves them.
 type listeners struct {
-	public, admin   net.Listener
+	public          *entrance
+	admin           net.Listener
 	publicS, adminS *http.Server
 	tls             bool // on the public one
 }
@@ -54,10 +55,13 @@ func listen(ctx context.Context, cfg *Config, w *worker, log *slog.Logger) (l *l
 	// No TCP keep-alive: the protocol's heartbeat does that work, and a probe
 	// every 15 s would wake 100,000 phones for nothing.
 	lc := net.ListenConfig{KeepAlive: -1}
+	lc.SetMultipathTCP(false) // on by default, and costs each connection a second socket in the kernel
 	if cfg.has(roleGateway) {
-		if l.public, err = w.listenPublic(ctx, lc, cfg.Addr); err != nil {
+		public, err := w.listenPublic(ctx, lc, cfg.Addr)
+		if err != nil {
 			return nil, fmt.Errorf("FEEDGATE_ADDR: %w", err)
 		}
+		l.public = &entrance{Listener: public}
 	}
 	if l.admin, err = w.listenAdmin(ctx, lc, cfg.AdminAddr); err != nil {
 		l.close()
@@ -88,6 +92,19 @@ func (l *listeners) servePublic(h http.Handler) error {
 	return notClosed(l.publicS.Serve(l.public))
 }
 
+// front has upgrades answered beside net/http from now on, where that can be:
+// not with TLS, which net/http does.
+func (l *listeners) front(make func(net.Listener) (net.Listener, error)) error {
+	if l.public == nil || l.tls {
+		return nil
+	}
+	front, err := make(l.public.Listener)
+	if err != nil {
+		return fmt.Errorf("FEEDGATE_ADDR: %w", err)
+	}
+	return l.public.pass(front)
+}
+
 func notClosed(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -98,10 +115,11 @@ func notClosed(err error) error {
 // close closes both ports and whatever HTTP connection is left.
 func (l *listeners) close() error {
 	errs := []error{l.publicS.Close(), l.adminS.Close()}
-	for _, open := range []net.Listener{l.public, l.admin} {
-		if open != nil {
-			errs = append(errs, ignoreClosed(open.Close()))
-		}
+	if l.public != nil {
+		errs = append(errs, ignoreClosed(l.public.Close()))
+	}
+	if l.admin != nil {
+		errs = append(errs, ignoreClosed(l.admin.Close()))
 	}
 	return errors.Join(errs...)
 }

@@ -75,9 +75,12 @@ func serve(ctx context.Context, cfg *Config, p process) error {
 		case cause = <-n.lost():
 			cause = fenced{cause}
 		case cause = <-takesPart:
+			if cause == nil {
+				public.open(n.gateway.Handler())
+				cause = l.front(n.gateway.Front)
+			}
 			if going = cause == nil; going {
 				takesPart = nil
-				public.open(n.gateway.Handler())
 				n.gateway.Ready()
 				n.announce(l.addrs(), p)
 			}

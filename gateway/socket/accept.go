@@ -72,8 +72,11 @@ func (s *Server) Accept(w http.ResponseWriter, r *http.Request, opts AcceptOptio
 	}
 	s.metrics.accepted.Inc()
 	sock.handler = opts.Handler(sock)
+	sock.born.Store(true)
 	sock.link.start(hj.first)
-	sock.link.wake()
+	if sock.settle(idle) == more { // somebody woke it meanwhile
+		sock.link.wake()
+	}
 	return sock, nil
 }
 
@@ -103,11 +106,21 @@ func (h *hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	ahead, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	h.first = append([]byte(nil), ahead...)
-	s := &Socket{srv: h.srv, deflate: h.deflate, remote: addrPort(c.RemoteAddr())}
+	s := &Socket{srv: h.srv, deflate: h.deflate}
+	if v, ok := c.(*visit); ok {
+		s.remote = v.remote
+		h.first = append(h.first, v.first...)
+	} else {
+		s.remote = addrPort(c.RemoteAddr())
+		buffered, _ := rw.Reader.Peek(rw.Reader.Buffered())
+		h.first = append(h.first, buffered...)
+	}
+	if a, ok := c.(*ahead); ok {
+		h.first = append(h.first, a.read...)
+		c = a.TCPConn
+	}
 	s.refs.Store(1)
-	s.waking.Store(queued) // holds off flush until the handler is there
+	s.waking.Store(running) // holds off flush until the handler is there
 	s.heard.Store(h.srv.wheel.now.Load())
 	if s.link, h.err = h.srv.poller.take(s, c); h.err != nil {
 		c.Close() // not told to the library: it would answer over a connection that is no longer HTTP's

@@ -323,6 +323,7 @@ func TestSlowLorisHandshake(t *testing.T) {
 		r := newRig(t, o, nil)
 		web := httptest.NewUnstartedServer(r.web.Config.Handler)
 		web.Config.ReadHeaderTimeout = 300 * time.Millisecond
+		web.Listener = r.listener(web.Listener, web.Config.Handler)
 		web.Start()
 		defer web.Close()
 		request := new(bytes.Buffer)

@@ -429,6 +429,13 @@ func TestShutdown(t *testing.T) {
 		if why := badPeer.why(); why != CloseShutdown {
 			t.Errorf("the bad one closed for %q", why)
 		}
+		if _, fronted := fronted.Load(t); fronted { // it has gone with the server
+			if c, err := net.Dial("tcp", r.web.Listener.Addr().String()); err == nil {
+				c.Close()
+				t.Error("a front is there after Shutdown")
+			}
+			return
+		}
 		c := r.connect()
 		q := handshake(r.web.URL, nil)
 		q.Write(c)

@@ -2,8 +2,10 @@ package socket
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"runtime"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -13,11 +15,17 @@ import (
 // its own. One goroutine waits there and hands on what it hears to a few that
 // read and a few that write; none of them ever waits for a peer.
 type epoll struct {
-	srv    *Server
-	fd     int // the epoll instance
-	stopFd int // an eventfd: readable ends poll
+	srv   *Server
+	fd    int    // the epoll instance
+	askFd int    // an eventfd: readable when asks has something
+	lobby *lobby // owned by poll
 
 	reads, writes *runq
+
+	mu    sync.Mutex
+	asks  []func() // guarded by mu: for poll to call, in order. Each asker waits for one
+	ended bool     // guarded by mu: poll will call no more
+	over  bool     // owned by poll: it is to end
 }
 
 // edges is what every descriptor is registered for, once: edge-triggered, so
@@ -33,15 +41,16 @@ func newEpoll(srv *Server) (poller, error) {
 	if p.fd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("socket: epoll_create: %w", err)
 	}
-	if p.stopFd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+	if p.askFd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		unix.Close(p.fd)
 		return nil, fmt.Errorf("socket: eventfd: %w", err)
 	}
-	if err = p.register(p.stopFd, 0, unix.EPOLLIN); err != nil {
+	if err = p.watch(unix.EPOLL_CTL_ADD, p.askFd, 0, unix.EPOLLIN); err != nil {
 		unix.Close(p.fd)
-		unix.Close(p.stopFd)
+		unix.Close(p.askFd)
 		return nil, fmt.Errorf("socket: epoll_ctl: %w", err)
 	}
+	p.lobby = newLobby(p)
 	for range 2 * cores {
 		srv.wg.Go(p.read)
 	}
@@ -54,16 +63,46 @@ func newEpoll(srv *Server) (poller, error) {
 
 func (p *epoll) name() string { return "epoll" }
 
-// stop ends the goroutines. poll closes the descriptors, as it is the one to use them.
+// stop ends the goroutines.
 func (p *epoll) stop() {
-	unix.Write(p.stopFd, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	p.do(func() { p.over = true })
 	p.reads.end()
 	p.writes.end()
 }
 
-// register asks for events of fd, which come with id. Ids of sockets are never 0.
-func (p *epoll) register(fd int, id uint64, events uint32) error {
-	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(id), Pad: int32(id >> 32)})
+// do has poll's goroutine call f and waits for that. It says false when that has
+// ended: f is not called. Not for use by handlers, which may be on that goroutine.
+func (p *epoll) do(f func()) bool {
+	done := make(chan struct{})
+	p.mu.Lock()
+	if p.ended {
+		p.mu.Unlock()
+		return false
+	}
+	p.asks = append(p.asks, func() { f(); close(done) })
+	unix.Write(p.askFd, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	p.mu.Unlock()
+	<-done
+	return true
+}
+
+// answer calls what was asked for.
+func (p *epoll) answer() {
+	var n [8]byte
+	unix.Read(p.askFd, n[:])
+	p.mu.Lock()
+	asks := p.asks
+	p.asks = nil
+	p.mu.Unlock()
+	for _, f := range asks {
+		f()
+	}
+}
+
+// watch changes what epoll tells of fd. Events come with id: of a socket, or of
+// what is in the lobby its descriptor (ids of sockets are above), or 0 for askFd.
+func (p *epoll) watch(op, fd int, id uint64, events uint32) error {
+	return unix.EpollCtl(p.fd, op, fd, &unix.EpollEvent{Events: events, Fd: int32(id), Pad: int32(id >> 32)})
 }
 
 // take makes the connection's descriptor the link's own: a duplicate, after
@@ -73,7 +112,11 @@ func (p *epoll) register(fd int, id uint64, events uint32) error {
 // to do, and 0.1 µs per write through its RawConn (BenchmarkIdle,
 // BenchmarkInbound and BenchmarkWriteWays, 2 cores).
 func (p *epoll) take(s *Socket, c net.Conn) (link, error) {
-	switch c.(type) {
+	l := &parked{s: s, p: p}
+	switch c := c.(type) {
+	case *visit: // a front's, and watched already
+		l.fd, l.known = c.fd, true
+		return l, nil
 	case *net.TCPConn, *net.UnixConn:
 	default:
 		return streams{p.srv}.take(s, c) // TLS: the bytes are not the connection's
@@ -82,8 +125,6 @@ func (p *epoll) take(s *Socket, c net.Conn) (link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &parked{s: s, p: p}
-	l.reading.Store(queued)
 	ctl := raw.Control(func(fd uintptr) {
 		l.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 	})
@@ -99,25 +140,34 @@ func (p *epoll) take(s *Socket, c net.Conn) (link, error) {
 
 // poll hands on events until stop.
 func (p *epoll) poll() {
-	defer unix.Close(p.stopFd)
-	defer unix.Close(p.fd)
 	events := make([]unix.EpollEvent, 256)
-	for {
-		n, err := unix.EpollWait(p.fd, events, -1)
+	for !p.over {
+		n, err := unix.EpollWait(p.fd, events, p.lobby.timeout())
 		if err != nil && err != unix.EINTR {
 			// Not possible with a valid descriptor; without it no socket lives.
 			panic(fmt.Sprintf("socket: epoll_wait: %v", err))
 		}
 		for _, e := range events[:max(n, 0)] {
-			id := uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32
-			if id == 0 {
-				return
-			}
-			if s := p.srv.reg.get(id); s != nil {
-				s.link.(*parked).event(e.Events)
+			switch id := uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32; {
+			case id == 0:
+				p.answer()
+			case id <= math.MaxInt32:
+				p.lobby.event(int(id))
+			default:
+				if s := p.srv.reg.get(id); s != nil {
+					s.link.(*parked).event(e.Events)
+				}
 			}
 		}
+		p.lobby.expire()
 	}
+	p.lobby.closeAll()
+	p.mu.Lock()
+	p.ended = true
+	p.mu.Unlock()
+	p.answer() // who asked until then
+	unix.Close(p.fd)
+	unix.Close(p.askFd)
 }
 
 // read serves readable sockets, one at a time: a handler may have to wait for the

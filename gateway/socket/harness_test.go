@@ -33,6 +33,7 @@ type rig struct {
 	added chan *peer
 
 	onFrame func(*peer, []byte) // nil: echo
+	silence time.Duration       // that a front bears; 0: the default
 }
 
 // peer is the handler of one socket: a queue, and a record of its calls.
@@ -190,6 +191,8 @@ func newRigOn(t testing.TB, opts Options, onFrame func(*peer, []byte), wrap func
 	}))
 	if wrap != nil {
 		r.web.Listener = wrap(r.web.Listener)
+	} else {
+		r.web.Listener = r.listener(r.web.Listener, r.web.Config.Handler)
 	}
 	r.web.Start()
 	t.Cleanup(func() {
@@ -205,6 +208,22 @@ func newRigOn(t testing.TB, opts Options, onFrame func(*peer, []byte), wrap func
 		before.compare(t)
 	})
 	return r
+}
+
+// listener is l, or the front in its place where the test is of that.
+func (r *rig) listener(l net.Listener, h http.Handler) net.Listener {
+	if _, fronted := fronted.Load(r.t); !fronted {
+		return l
+	}
+	f, err := r.srv.Front(l, FrontOptions{Path: "/", Handler: h, Wait: r.silence})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if f == l {
+		r.t.Fatal("no front")
+	}
+	l.Close()
+	return f
 }
 
 func (r *rig) peer() *peer {
@@ -251,7 +270,17 @@ func pollers(t *testing.T, f func(t *testing.T, o Options)) {
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) { f(t, Options{Poller: name}) })
 	}
+	if runtime.GOOS == "linux" {
+		t.Run("front", func(t *testing.T) {
+			fronted.Store(t, true)
+			defer fronted.Delete(t)
+			f(t, Options{Poller: "epoll"})
+		})
+	}
 }
+
+// fronted holds the tests whose rigs have a front.
+var fronted sync.Map
 
 // holdings are the process's goroutines and descriptors.
 type holdings struct{ goroutines, fds int }

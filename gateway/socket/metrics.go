@@ -16,12 +16,26 @@ type counters struct {
 	wakes, writes, again *metrics.Counter
 
 	deflatedIn, deflatedOut *metrics.Counter // frames, compressed
+
+	fronts [frontEnds]*metrics.Counter
 }
+
+// What becomes of a connection that a front accepted.
+const (
+	frontUpgraded = iota
+	frontRefused  // answered, but not with an upgrade
+	frontHanded   // left to net/http
+	frontSilent   // sent nothing in time
+	frontGone     // sent nothing, and left
+	frontEnds
+)
+
+var frontNames = [frontEnds]string{"upgraded", "refused", "handed", "silent", "gone"}
 
 func newCounters(set *metrics.Set, open func() int, poller string) *counters {
 	set.NewGauge(`feedgate_socket_open`, func() float64 { return float64(open()) })
 	set.NewGauge(fmt.Sprintf(`feedgate_socket_poller{poller=%q}`, poller), func() float64 { return 1 })
-	return &counters{
+	c := &counters{
 		set:       set,
 		accepted:  set.NewCounter(`feedgate_socket_handshakes_total{result="accepted"}`),
 		refused:   set.NewCounter(`feedgate_socket_handshakes_total{result="refused"}`),
@@ -36,6 +50,10 @@ func newCounters(set *metrics.Set, open func() int, poller string) *counters {
 		deflatedIn:  set.NewCounter(`feedgate_socket_deflated_frames_total{way="received"}`),
 		deflatedOut: set.NewCounter(`feedgate_socket_deflated_frames_total{way="sent"}`),
 	}
+	for i, name := range frontNames {
+		c.fronts[i] = set.NewCounter(fmt.Sprintf(`feedgate_front_total{end=%q}`, name))
+	}
+	return c
 }
 
 // closed and fault are rare enough to look their counter up.

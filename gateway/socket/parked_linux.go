@@ -10,11 +10,12 @@ import (
 // with a reference to the socket held, and closed when there is none, so a
 // number that the system gives to somebody else is never touched.
 type parked struct {
-	s  *Socket
-	p  *epoll
-	fd int
+	s     *Socket
+	p     *epoll
+	fd    int
+	known bool // to epoll, from the lobby
 
-	reading atomic.Uint32 // idle, queued, running or again, as of a flush; at first queued
+	reading atomic.Uint32 // idle, queued, running or again, as of a flush
 	hup     atomic.Bool   // the peer ended its side: read on until that shows
 
 	first []byte // owned by the reading turn: what came before the handshake's answer
@@ -22,12 +23,19 @@ type parked struct {
 
 func (l *parked) start(first []byte) {
 	l.first = first
-	if err := l.p.register(l.fd, l.s.id, edges); err != nil {
+	l.reading.Store(idle) // whoever takes the first event sees all that was set up to here
+	op := unix.EPOLL_CTL_ADD
+	if l.known {
+		op = unix.EPOLL_CTL_MOD // after which epoll tells of what is there, as after the other
+	}
+	if err := l.p.watch(op, l.fd, l.s.id, edges); err != nil {
 		l.p.srv.opts.Log.Warn("socket not polled", "err", err)
 		l.s.kill(CloseAborted)
 		return
 	}
-	l.p.reads.push(l.s)
+	if len(first) > 0 {
+		l.readable()
+	}
 }
 
 func (l *parked) wake() { l.p.writes.push(l.s) }

@@ -30,7 +30,9 @@ func (r *registry) add(s *Socket) bool {
 	} else {
 		r.slots = append(r.slots, s)
 	}
-	r.made++
+	if r.made++; r.made == 0 {
+		r.made = 1 // ids below 1<<32 are no sockets'
+	}
 	s.id = uint64(r.made)<<32 | uint64(slot)
 	r.open++
 	return true

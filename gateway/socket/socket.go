@@ -27,6 +27,7 @@ type Socket struct {
 	refs atomic.Int32
 	why  atomic.Pointer[CloseReason] // set once, by the kill that won
 
+	born   atomic.Bool   // handler is set: Accept's last word
 	waking atomic.Uint32 // one of the wake states
 	heard  atomic.Int64  // the wheel's tick of the last frame
 	due    [dues]atomic.Int64

@@ -45,6 +45,10 @@ func (s *Socket) expire(now time.Time) {
 	}
 	defer s.exit()
 	cur, next := int64(now.Sub(s.srv.wheel.base)/tick), int64(0)
+	if !s.born.Load() { // who made the handler has set a timer already
+		s.srv.wheel.add(s, cur+1)
+		return
+	}
 	for i := range s.due {
 		at := s.due[i].Load()
 		if at != 0 && at <= cur && s.due[i].CompareAndSwap(at, 0) {

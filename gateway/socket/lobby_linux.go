@@ -1,0 +1,232 @@
+package socket
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// acceptsAtOnce is how many connections a front takes before those who are
+	// here have their turn.
+	acceptsAtOnce = 64
+	// acceptPause is how long a front that the system refuses descriptors waits.
+	acceptPause = 50 * time.Millisecond
+	// requestRoom is the size in bytes of the largest request that is read here.
+	requestRoom = 16 << 10
+
+	visits = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
+)
+
+// lobby is where connections are until their first bytes have come. Only the
+// poller's goroutine uses it. A visitor costs 100 bytes and no system call but
+// its epoll_ctl, however long it makes up its mind.
+type lobby struct {
+	p        *epoll
+	fronts   map[int]*front   // by listening descriptor
+	visitors map[int]*visitor // by descriptor: at most as many as the process may have
+	room     []byte
+}
+
+// visitor is a connection that has sent nothing so far.
+type visitor struct {
+	front      *front
+	fd         int
+	remote     netip.AddrPort
+	due        time.Time // when it has sent nothing for too long
+	prev, next *visitor  // of the same front, in the order in which they came
+}
+
+func newLobby(p *epoll) *lobby {
+	return &lobby{p: p, fronts: map[int]*front{}, visitors: map[int]*visitor{}}
+}
+
+// event takes epoll's word for a descriptor of the lobby. What was closed or has
+// become a socket in the same round is not known any more.
+func (b *lobby) event(fd int) {
+	if f := b.fronts[fd]; f != nil {
+		b.accept(f)
+	} else if v := b.visitors[fd]; v != nil {
+		b.hear(v)
+	}
+}
+
+// timeout is how long epoll_wait may wait, in its terms.
+func (b *lobby) timeout() int {
+	if len(b.fronts) == 0 {
+		return -1
+	}
+	var due time.Time
+	for _, f := range b.fronts {
+		if !f.paused.IsZero() && (due.IsZero() || f.paused.Before(due)) {
+			due = f.paused
+		}
+		if f.first != nil && (due.IsZero() || f.first.due.Before(due)) {
+			due = f.first.due
+		}
+	}
+	if due.IsZero() {
+		return -1
+	}
+	return max(0, int(time.Until(due)/time.Millisecond)+1)
+}
+
+// expire sends those away who have been silent for too long, and lets fronts
+// accept again.
+func (b *lobby) expire() {
+	for _, f := range b.fronts {
+		if f.first == nil && f.paused.IsZero() {
+			continue
+		}
+		now := time.Now()
+		for f.first != nil && !now.Before(f.first.due) {
+			b.p.srv.metrics.fronts[frontSilent].Inc()
+			b.drop(f.first)
+		}
+		if !f.paused.IsZero() && !now.Before(f.paused) {
+			f.paused = time.Time{}
+			b.p.watch(unix.EPOLL_CTL_MOD, f.fd, uint64(f.fd), unix.EPOLLIN)
+		}
+	}
+}
+
+func (b *lobby) accept(f *front) {
+	now := time.Now()
+	for range acceptsAtOnce {
+		fd, from, err := unix.Accept4(f.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch err {
+		case nil:
+		case unix.EINTR, unix.ECONNABORTED:
+			continue
+		case unix.EAGAIN:
+			return
+		default: // no descriptors, no memory: it would be told again at once
+			b.p.srv.opts.Log.Warn("accept: waiting before the next", "err", err, "wait", acceptPause)
+			f.paused = now.Add(acceptPause)
+			b.p.watch(unix.EPOLL_CTL_MOD, f.fd, uint64(f.fd), 0)
+			return
+		}
+		if err := b.p.watch(unix.EPOLL_CTL_ADD, fd, uint64(fd), visits); err != nil {
+			b.p.srv.opts.Log.Warn("connection not polled", "err", err)
+			unix.Close(fd)
+			continue
+		}
+		v := &visitor{front: f, fd: fd, remote: remoteOf(from), due: now.Add(f.wait)}
+		b.visitors[fd] = v
+		f.append(v)
+	}
+}
+
+func remoteOf(from unix.Sockaddr) netip.AddrPort {
+	switch a := from.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// hear reads a visitor's first bytes, and decides.
+func (b *lobby) hear(v *visitor) {
+	if b.room == nil {
+		b.room = make([]byte, requestRoom)
+	}
+	n, err := rawRead(v.fd, b.room)
+	for err == unix.EINTR {
+		n, err = rawRead(v.fd, b.room)
+	}
+	switch {
+	case err == unix.EAGAIN:
+		return
+	case n <= 0:
+		b.p.srv.metrics.fronts[frontGone].Inc()
+		b.drop(v)
+		return
+	}
+	b.forget(v)
+	r, rest, ok := parseUpgrade(b.room[:n], v.front.path)
+	if !ok {
+		b.hand(v, b.room[:n])
+		return
+	}
+	r.RemoteAddr = v.remote.String()
+	w := &reply{srv: b.p.srv, visitor: v, rest: rest, header: make(http.Header, 8)}
+	b.serve(w, r)
+}
+
+// serve has the handler answer, and does with the connection what the answer says.
+func (b *lobby) serve(w *reply, r *http.Request) {
+	v := w.visitor
+	defer func() {
+		if why := recover(); why != nil { // as net/http: a handler ends its connection, not the process
+			b.p.srv.opts.Log.Error("panic in an upgrade", "why", fmt.Sprint(why))
+			if !w.taken {
+				unix.Close(v.fd)
+			}
+		}
+	}()
+	v.front.handler.ServeHTTP(w, r)
+	if w.taken {
+		return
+	}
+	b.p.srv.metrics.fronts[frontRefused].Inc()
+	w.WriteHeader(http.StatusOK)
+	if err := w.send(); err != nil || w.header.Get("Connection") == "close" {
+		unix.Close(v.fd)
+		return
+	}
+	b.hand(v, w.rest) // it may ask for something else
+}
+
+// hand leaves a connection to net/http.
+func (b *lobby) hand(v *visitor, read []byte) {
+	b.p.srv.metrics.fronts[frontHanded].Inc()
+	b.p.watch(unix.EPOLL_CTL_DEL, v.fd, 0, 0)
+	if !v.front.push(handed{v.fd, append([]byte(nil), read...)}) {
+		unix.Close(v.fd)
+	}
+}
+
+// forget takes a visitor out of the lobby.
+func (b *lobby) forget(v *visitor) {
+	delete(b.visitors, v.fd)
+	v.front.remove(v)
+}
+
+func (b *lobby) drop(v *visitor) {
+	b.forget(v)
+	unix.Close(v.fd)
+}
+
+// open begins to accept for f.
+func (b *lobby) open(f *front) error {
+	if err := b.p.watch(unix.EPOLL_CTL_ADD, f.fd, uint64(f.fd), unix.EPOLLIN); err != nil {
+		return fmt.Errorf("socket: epoll_ctl: %w", err)
+	}
+	b.fronts[f.fd] = f
+	return nil
+}
+
+// close ends a front and those who wait in it.
+func (b *lobby) close(f *front) {
+	if b.fronts[f.fd] != f {
+		return
+	}
+	for f.first != nil {
+		b.drop(f.first)
+	}
+	delete(b.fronts, f.fd)
+	unix.Close(f.fd)
+	f.end()
+}
+
+// closeAll ends all fronts.
+func (b *lobby) closeAll() {
+	for _, f := range b.fronts {
+		b.close(f)
+	}
+}
