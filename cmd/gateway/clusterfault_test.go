@@ -135,7 +135,8 @@ func TestClusterNodeAddedAndDrained(t *testing.T) {
 func TestClusterGatewayKilled(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	g, h, x, y := f.node("g", "gateway"), f.node("h", "gateway"), f.node("x", "shard"), f.node("y", "shard")
+	x, y := f.node("x", "shard"), f.node("y", "shard")
+	g, h := f.node("g", "gateway"), f.node("h", "gateway")
 	f.shards(x, y)
 	s := newSwarm(t, g, h)
 	s.flows()
