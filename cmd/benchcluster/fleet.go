@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,6 +136,30 @@ func (f *fleet) used() (total time.Duration, err error) {
 		total += used
 	}
 	return total, nil
+}
+
+// profiled takes CPU profiles of all nodes, when they are wanted, for most of a
+// line's traffic. What it returns waits for them.
+func (f *fleet) profiled() (wait func() error) {
+	if f.profile == "" {
+		return func() error { return nil }
+	}
+	errs := make(chan error, len(f.nodes)) // one of each node
+	for _, n := range f.nodes {
+		go func() {
+			b, err := n.get(fmt.Sprintf("/debug/pprof/profile?seconds=%d", int(f.duration.Seconds()*0.8)))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(f.profile, n.name+".cpu"), b, 0o644)
+			}
+			errs <- err
+		}()
+	}
+	return func() (err error) {
+		for range f.nodes {
+			err = errors.Join(err, <-errs)
+		}
+		return err
+	}
 }
 
 func (f *fleet) stop() error {

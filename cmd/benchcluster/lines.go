@@ -149,8 +149,12 @@ func processor(ctx context.Context, s settings, t *table) (err error) {
 	if err != nil {
 		return err
 	}
+	profiles := f.profiled()
 	posts.post(ctx, by, 10, s.duration)
 	if err := a.came(warm.due.Load()+posts.due.Load(), 10*time.Second); err != nil {
+		return err
+	}
+	if err := profiles(); err != nil {
 		return err
 	}
 	after, err := f.used()

@@ -20,6 +20,7 @@ type settings struct {
 	lines    string
 	duration time.Duration // of each line's traffic
 	logs     string        // directory for the nodes' logs
+	profile  string        // directory for CPU profiles of the nodes in the line cpu
 }
 
 func main() {
@@ -28,6 +29,7 @@ func main() {
 	flag.StringVar(&s.lines, "lines", "latency,cpu,outage,moves,grow", "what to measure")
 	flag.DurationVar(&s.duration, "for", 20*time.Second, "how long each line's traffic lasts")
 	flag.StringVar(&s.logs, "logs", "", "directory to keep the nodes' logs in")
+	flag.StringVar(&s.profile, "profile", "", "directory for CPU profiles of the nodes in the line cpu")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
