@@ -18,7 +18,7 @@ const (
 	// filled with repairs. A row is over after rowEnds.
 	firstPause = int64(5 * time.Millisecond)
 	lastPause  = int64(time.Second)
-	rowEnds    = int64(time.Second)
+	rowEnds    = 2 * lastPause
 	// wholePause is how often a shard is told of all sessions because it sends
 	// to one that is gone.
 	wholePause = int64(2 * time.Second)

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/shard/link"
@@ -189,7 +188,7 @@ func (s *Server) send(g *remote, m link.Ask, res feedengine.Result) {
 // will be brought again.
 func (s *Server) rejoin(g *remote, m link.Rejoin) {
 	s.metrics.rejoins.Inc()
-	g.plain.Store(time.Now().Add(bareFor).UnixNano())
+	g.plain.Store(s.opts.Now().Add(bareFor).UnixNano())
 	in := feedengine.RejoinInput{Gateway: g.id, Sessions: append([]feedengine.Rejoin(nil), m.Sessions...), Whole: m.Whole}
 	if !s.opts.Host.Rejoin(g.id, m.Shard, in) {
 		s.metrics.refused.Inc()

@@ -26,6 +26,7 @@ type ServerOptions struct {
 	// Knows says whether a node hears announces, so that a recent event may
 	// travel to it as a position; nil: none does. It must not wait.
 	Knows   func(node string) bool
+	Now     func() time.Time // the wall clock; time.Now
 	Metrics *metrics.Set
 	Log     *slog.Logger
 }
@@ -46,6 +47,9 @@ type Server struct {
 
 // NewServer makes a Server.
 func NewServer(o ServerOptions) *Server {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	s := &Server{opts: o, nodes: map[string]*remote{}}
 	s.byID.Store(&map[feedengine.GatewayID]*remote{})
 	s.metrics.register(o.Metrics)
@@ -115,7 +119,7 @@ func (s *Server) bare(g *remote, ev *feedengine.Event) bool {
 	if s.opts.Knows == nil || ev.Seq == 0 || ev.Kind != feedengine.KindPost && ev.Kind != feedengine.KindPostDeleted {
 		return false
 	}
-	now := time.Now()
+	now := s.opts.Now()
 	age := now.Sub(ev.ID.Time())
 	return age < bareFor && age > -bareFor && now.UnixNano() >= g.plain.Load() && s.opts.Knows(g.peer.Node)
 }
