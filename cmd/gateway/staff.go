@@ -130,6 +130,7 @@ func (s *staff) begin() error {
 		return err
 	}
 	s.cmd, s.orders = cmd, orders
+	s.ws.log.Info("worker started", "worker", s.worker.Index, "pid", cmd.Process.Pid)
 	return nil
 }
 
