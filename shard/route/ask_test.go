@@ -90,6 +90,10 @@ func TestRouterAsksWhoeverServes(t *testing.T) {
 		a, _ := the[link.Ask](g)
 		elsewhere := link.Answer{ID: a.ID, Place: feedengine.Place{}, Elsewhere: true}
 		g.r.Receive(link.Peer{Node: "q"}, elsewhere) // was never asked
+		g.r.Receive(link.Peer{Node: "q"}, link.Answer{ID: a.ID, Result: feedengine.Result{Err: errBusy}})
+		sleep(200 * time.Millisecond)
+		g.wantNoLetter()
+		g.want("")
 		g.r.Receive(g.from, elsewhere)
 		sleep(90 * time.Millisecond)
 		g.wantNoLetter()
@@ -255,6 +259,19 @@ func TestRouterRefusesTooMany(t *testing.T) {
 		if n := len(g.r.tables[0].asks); n != 0 {
 			t.Errorf("%d asks are left", n)
 		}
+	})
+}
+
+// The host's answer may lie in the inbox when its next delivery comes.
+func TestRouterAttachedBeforeDelivered(t *testing.T) {
+	inRig(t, "me", func(g *rig) {
+		g.submit(feedengine.Attach{Session: 1})
+		mu := &g.r.tables[0].mu
+		mu.Lock() // by somebody else, who has just looked into the inbox
+		g.submitted[0].Done(feedengine.Result{Stream: stream1, N: 10})
+		mu.Unlock()
+		g.r.Deliver(g.at, feedengine.Delivery{Event: &feedengine.Event{}, To: []feedengine.Recipient{{Session: 1, N: 11}}})
+		g.want("Attach ok, event 1 n11")
 	})
 }
 

@@ -185,6 +185,12 @@ func (g *rig) event(id feedengine.SessionID, n uint64) {
 	}})
 }
 
+func (g *rig) counts(id feedengine.SessionID, v uint64) {
+	g.r.Receive(g.from, link.Deliver{Place: g.at, Delivery: feedengine.Delivery{
+		To: []feedengine.Recipient{{Session: id, Counts: feedengine.Counts{V: v}}},
+	}})
+}
+
 func (g *rig) reset(id feedengine.SessionID, s feedengine.StreamID, n uint64, why feedengine.ResetReason) {
 	g.r.Receive(g.from, link.Reset{Place: g.at, Reset: feedengine.Reset{Session: id, Stream: s, N: n, Reason: why, Counts: feedengine.Counts{V: n}}})
 }

@@ -46,7 +46,7 @@ func TestRouterTrustsNothingAfterALoss(t *testing.T) {
 		g.attach(1, 10)
 		g.r.Lost(g.from)
 		g.event(1, 11)
-		g.r.Receive(g.from, link.Deliver{Place: g.at, Delivery: feedengine.Delivery{To: []feedengine.Recipient{{Session: 1, Counts: feedengine.Counts{V: 99}}}}})
+		g.counts(1, 99)
 		g.want("")
 		sleep(gatherd)
 		the[link.Rejoin](g)
@@ -80,8 +80,7 @@ func TestRouterConfirmationsThatCrossed(t *testing.T) {
 		g.letters()
 		g.answer(a, feedengine.Result{})
 		g.event(1, 9)
-		g.reset(1, stream1, 11, feedengine.Rejoined)
-		g.event(1, 12)
+		g.reset(1, stream1, 11, feedengine.Rejoined) // nothing more comes by itself
 		g.want("Sync ok")
 		sleep(lastPaused)
 		rejoins := g.letters()
@@ -134,6 +133,38 @@ func TestRouterRejoinsUntilItHelps(t *testing.T) {
 				t.Fatalf("rejoined after %v", at)
 			}
 		}
+	})
+}
+
+// Whoever has been asked for is not asked for again because of others.
+func TestRouterRejoinsEachOnce(t *testing.T) {
+	inRig(t, "p", func(g *rig) {
+		g.attach(1, 10)
+		g.attach(2, 10)
+		g.event(1, 12)
+		sleep(50 * time.Millisecond)
+		g.letters()
+		g.event(2, 12)
+		sleep(50 * time.Millisecond)
+		if r, _ := the[link.Rejoin](g); len(r.Sessions) != 1 || r.Sessions[0].Session != 2 {
+			t.Fatalf("rejoin %+v", r)
+		}
+	})
+}
+
+func TestRouterCounters(t *testing.T) {
+	inRig(t, "p", func(g *rig) {
+		g.attach(1, 10)
+		g.counts(1, 12)
+		g.counts(1, 11)
+		g.counts(1, 12)
+		g.counts(1, 13)
+		g.want("counts 1 v12, counts 1 v12, counts 1 v13")
+		g.r.Lost(g.from)
+		g.reset(1, stream1, 10, feedengine.Rejoined) // v10
+		g.r.Lost(g.from)
+		g.r.Receive(g.from, link.Reset{Place: g.at, Reset: feedengine.Reset{Session: 1, Stream: stream1, N: 10, Counts: feedengine.Counts{V: 14}}})
+		g.want("counts 1 v14") // some were lost
 	})
 }
 
@@ -247,6 +278,16 @@ func TestRouterTellsOfAllSessions(t *testing.T) {
 func TestRouterBackground(t *testing.T) {
 	inRig(t, "p", func(g *rig) {
 		g.attach(1, 10)
+		g.r.Lost(g.from)
+		g.submit(feedengine.Sync{Session: 1, N: 10})
+		sleep(gatherd)
+		if sent := g.letters(); len(sent) != 1 { // the rejoin, and no sync of a session that p may not know
+			t.Fatalf("sent %+v", sent)
+		}
+		g.reset(1, stream1, 10, feedengine.Rejoined)
+		a, _ := the[link.Ask](g)
+		g.answer(a, feedengine.Result{})
+		g.want("Sync ok")
 		g.submit(feedengine.SetState{Session: 1, Background: true})
 		g.letters()
 		g.r.Receive(link.Peer{Node: "q"}, link.Serving{Places: []feedengine.Place{{Epoch: 6}}})
@@ -256,7 +297,7 @@ func TestRouterBackground(t *testing.T) {
 		}
 		g.from, g.at.Epoch = link.Peer{Node: "q"}, 6
 		g.reset(1, stream1, 10, feedengine.Rejoined)
-		a, _ := the[link.Ask](g)
+		a, _ = the[link.Ask](g)
 		// q does not know it after all: it is brought to it once more.
 		g.answer(a, feedengine.Result{Err: errNoSession})
 		g.want("")
