@@ -43,12 +43,29 @@ func (e *Engine) connect(s slot, user string, since ID) (author, bool) {
 	if a, ok := e.authors.find(user); ok && slices.Contains(v.follows, a) {
 		return 0, false
 	}
+	return e.addEdge(s, v, user, since), true
+}
+
+// connectAll is connect for a new view and all whom its user follows: storage
+// names nobody twice, so nothing is searched for.
+func (e *Engine) connectAll(s slot, follows []Edge) {
+	v := e.at(s)
+	v.follows = make([]author, 0, len(follows))
+	for _, f := range follows {
+		if f.Author != v.user {
+			e.addEdge(s, v, f.Author, f.Since)
+		}
+	}
+}
+
+// addEdge makes the edge, which is not there.
+func (e *Engine) addEdge(s slot, v *view, user string, since ID) author {
 	a := e.authors.add(user, s)
 	v.follows = append(v.follows, a)
-	if since > e.heads[e.opts.ShardOf(user)].ID && since.Tick().millis() > e.now-youngFor {
+	if since.Tick().millis() > e.now-youngFor && since > e.heads[e.opts.ShardOf(user)].ID {
 		e.young[edge{s, a}] = since
 	}
-	return a, true
+	return a
 }
 
 // youngFor is for how many milliseconds a post may be on its way into the log

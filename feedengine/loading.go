@@ -230,10 +230,7 @@ func (e *Engine) join(u *LoadedUser, l *load) slot {
 		v.phase = phaseLive
 		e.streams++
 		v.stream, v.n, v.v = e.streams, 0, 1
-		v.follows = make([]author, 0, len(u.Follows))
-		for _, f := range u.Follows {
-			e.connect(s, f.Author, f.Since)
-		}
+		e.connectAll(s, u.Follows)
 		v.feed = e.counterOf(v, u.Feed)
 		return s
 	}
