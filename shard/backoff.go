@@ -2,7 +2,6 @@ package shard
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 )
 
@@ -17,7 +16,17 @@ type backoff struct {
 // wait pauses once more. It says false when ctx ended first.
 func (b *backoff) wait(ctx context.Context) bool {
 	b.last = max(b.min, min(2*b.last, b.max))
-	return sleep(ctx, b.last/2+rand.N(b.last/2+1))
+	return sleep(ctx, b.last/2+jitter(b.last/2+1))
+}
+
+// jitter is some duration below d. It comes from the clock's nanoseconds, which
+// differ from node to node, and not from a generator: on virtual time it comes out
+// the same each time.
+func jitter(d time.Duration) time.Duration {
+	x := uint64(time.Now().UnixNano()) + 0x9e3779b97f4a7c15 // SplitMix64 (Steele, Lea, Flood 2014)
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return time.Duration((x ^ x>>31) % uint64(d))
 }
 
 // reset says that an attempt succeeded.

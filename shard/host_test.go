@@ -31,6 +31,7 @@ type device struct {
 	gone    map[feedengine.ID]bool
 	since   feedengine.ID // posts up to here may have come before it was attached
 	resets  int
+	reasons []feedengine.ResetReason
 	faults  []string
 }
 
@@ -71,8 +72,12 @@ func (d *devices) Reset(_ feedengine.Place, _ feedengine.GatewayID, r feedengine
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	dev := d.by[r.Session]
+	if r.Reason == feedengine.Rejoined {
+		return
+	}
 	dev.stream, dev.n, dev.counts = r.Stream, r.N, r.Counts
 	dev.resets++
+	dev.reasons = append(dev.reasons, r.Reason)
 }
 
 func (d *devices) attached(dev *device, r feedengine.Result) {

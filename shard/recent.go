@@ -42,6 +42,16 @@ func (r *recent) find(shard feedengine.ShardID, epoch, seq uint64) *feedengine.E
 	return e
 }
 
+// byID finds an event by its id, slowly, and when it became known.
+func (r *recent) byID(id feedengine.ID) (*feedengine.Event, time.Time) {
+	for i := range r.slots {
+		if e := r.slots[i].Load(); e != nil && e.ID == id {
+			return e, time.Unix(0, r.at[i].Load())
+		}
+	}
+	return nil, time.Time{}
+}
+
 // clear forgets all: their positions are about to be used again.
 func (r *recent) clear() {
 	for i := range r.slots {

@@ -167,6 +167,16 @@ func (r *Ring) Heads() (heads []feedengine.Head, at uint64) {
 	return slices.Clone(r.heads), r.head.Load()
 }
 
+// find is the position of an event, slowly.
+func (r *Ring) find(e *feedengine.Event) (at uint64, ok bool) {
+	for at = r.head.Load(); at > r.floor.Load(); at-- {
+		if have := r.slots[(at-1)&r.mask].Load(); have != nil && have.Shard == e.Shard && have.Seq == e.Seq {
+			return at - 1, true
+		}
+	}
+	return 0, false
+}
+
 // HeadOf returns the head of one log.
 func (r *Ring) HeadOf(shard feedengine.ShardID) feedengine.Head {
 	r.mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -62,10 +61,10 @@ func (t *Trimmer) Stop() {
 }
 
 func (t *Trimmer) run(ctx context.Context) {
-	next := rand.N(t.Every) // nodes that start together do not trim together
+	next := jitter(t.Every) // nodes that start together do not trim together
 	for sleep(ctx, next) {
 		t.round(ctx)
-		next = t.Every*3/4 + rand.N(t.Every/2)
+		next = t.Every*3/4 + jitter(t.Every/2)
 	}
 }
 
