@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"iter"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 
@@ -32,7 +33,11 @@ type table struct {
 
 type chunk [chunkSize]atomic.Pointer[session]
 
-func newTable() *table { return &table{empty: make(chan struct{}, 1)} }
+// newTable begins its serials at random: what other nodes still send to the sessions
+// of an earlier life of this node must not find those of this one.
+func newTable() *table {
+	return &table{empty: make(chan struct{}, 1), serial: rand.Uint64N(1 << 24)}
+}
 
 // reserve gives s its id and a slot. It fails when all are taken.
 func (t *table) reserve(s *session) bool {
