@@ -163,7 +163,7 @@ func TestHostHandsOverWhileThereIsWork(t *testing.T) {
 		ask(feedengine.Publish{Text: "in flight", Kind: "post"})
 		ask(feedengine.Read{Of: feedengine.ListFeed, Upto: 1})
 		ask(feedengine.Unread{}) // waits for a load
-		for range 5 { // the first is being checked, the others wait in its lane
+		for range 5 {            // the first is being checked, the others wait in its lane
 			ask(feedengine.Follow{Users: []string{"somebody"}})
 		}
 		short, cancel := context.WithTimeout(context.Background(), time.Millisecond)
