@@ -45,8 +45,8 @@ func (c *client) String() string {
 // cutOff: the socket is gone. Its last messages may not have arrived.
 func (c *client) cutOff() {
 	c.node, c.attached, c.background, c.switching = nil, false, false, false
-	if len(c.got) > 0 && c.w.dice.chance(2) {
-		c.rewind(c.n - uint64(c.w.dice.intn(min(3, len(c.got)))))
+	if l := newLot(c.w.seed, c.name, c.session, c.n); len(c.got) > 0 && l.intn(2) == 0 {
+		c.rewind(c.n - uint64(l.intn(min(3, len(c.got)))))
 	}
 }
 

@@ -2,6 +2,8 @@ package sim
 
 import (
 	"context"
+	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -16,12 +18,24 @@ type dice struct {
 }
 
 func newDice(seed uint64, who string) *dice {
-	h := uint64(14695981039346656037)
-	for _, c := range []byte(who) {
-		h = (h ^ uint64(c)) * 1099511628211
-	}
-	return &dice{rnd: rand.New(rand.NewPCG(seed, h))}
+	return &dice{rnd: rand.New(rand.NewPCG(seed, hash(who)))}
 }
+
+func hash(words ...any) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintln(h, words...)
+	return h.Sum64()
+}
+
+// lot decides about one thing by its name alone, so that it does not matter
+// which of several things is decided about first.
+type lot struct{ *rand.Rand }
+
+func newLot(seed uint64, what ...any) lot {
+	return lot{rand.New(rand.NewPCG(seed, hash(what...)))}
+}
+
+func (l lot) intn(n int) int { return l.IntN(n) }
 
 func (d *dice) intn(n int) int {
 	d.mu.Lock()

@@ -26,7 +26,7 @@ type node struct {
 	gate  *gate
 	bus   *busGate
 	store *storefake.Store
-	dice  *dice
+	start int // which of the world's starts this was
 	set   *metrics.Set
 
 	draining bool // guarded by w.mu, as are sessions
@@ -40,18 +40,19 @@ func (w *world) start(name string, roles cluster.Roles) *node {
 	w.starts++
 	n := &node{
 		w: w, name: name, roles: roles, gate: &gate{}, store: w.db.Connect(),
-		dice: newDice(w.seed, name+string(rune('A'+w.starts))), set: metrics.NewSet(), sessions: map[feedengine.SessionID]*client{},
+		start: w.starts, set: metrics.NewSet(), sessions: map[feedengine.SessionID]*client{},
 	}
 	n.bus = &busGate{w.hub.Join(name), n.gate}
 	n.store.Slow = n.slow
 	n.store.SetFail(n.fail)
-	skew := time.Duration(n.dice.intn(600)-300) * time.Millisecond
+	l := n.lot("start", "")
+	skew := time.Duration(l.intn(600)-300) * time.Millisecond
 	o := cluster.Options{
 		Node: name, Version: "sim", Roles: roles, Store: n.store, Claims: n.store, Members: n.store, Bus: n.bus,
 		Host: shard.Options{
 			AuditEvery: 200 * time.Millisecond, Residency: 3 * time.Second, Ring: w.ring, Retention: time.Hour,
 		},
-		Incarnation: uint64(w.starts)<<32 + uint64(n.dice.intn(1<<30)),
+		Incarnation: uint64(w.starts)<<32 + uint64(l.intn(1<<30)),
 		Now:         func() time.Time { return time.Now().Add(skew) },
 		Metrics:     n.set, Log: slog.New(&logLines{w: w, name: name}),
 	}
@@ -77,22 +78,29 @@ func (w *world) start(name string, roles cluster.Roles) *node {
 }
 
 // slow is how long a call of the store takes; a stopped process makes none.
-func (n *node) slow(string) time.Duration {
+func (n *node) slow(call string) time.Duration {
 	n.gate.wait()
-	d := time.Duration(200+n.dice.intn(2000)) * time.Microsecond
-	if p := n.w.stalls.Load(); p > 0 && n.dice.intn(100) < int(p) {
-		d += time.Duration(n.dice.intn(1500)) * time.Millisecond
+	l := n.lot("slow", call)
+	d := time.Duration(200+l.intn(2000)) * time.Microsecond
+	if p := n.w.stalls.Load(); p > 0 && l.intn(100) < int(p) {
+		d += time.Duration(l.intn(1500)) * time.Millisecond
 	}
 	return d
+}
+
+// lot decides about the node's next call of this name.
+func (n *node) lot(what, call string) lot {
+	return newLot(n.w.seed, n.name, n.start, what, call, n.store.Count(call))
 }
 
 func (n *node) fail(call string) storefake.Fault {
 	if !n.gate.wait() || n.w.storeDown.Load() {
 		return storefake.Unavailable
 	}
-	if p := n.w.fails.Load(); p > 0 && n.dice.intn(100) < int(p) {
+	l := n.lot("fail", call)
+	if p := n.w.fails.Load(); p > 0 && l.intn(100) < int(p) {
 		faults := []storefake.Fault{storefake.Unavailable, storefake.Committed, storefake.NotCommitted, storefake.Ghost, storefake.Unavailable, storefake.Committed, storefake.Hangs}
-		if f := faults[n.dice.intn(len(faults))]; f != storefake.Ghost || call == "append" {
+		if f := faults[l.intn(len(faults))]; f != storefake.Ghost || call == "append" {
 			n.w.count("store fails: " + f.String())
 			return f
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -21,27 +23,36 @@ import (
 
 var (
 	seedCount = flag.Int("seeds", 40, "how many seeds TestCluster runs")
+	manyTries = flag.Int("tries", 20, "how often -seed is tried, until it fails")
 	oneSeed   = flag.Uint64("seed", 0, "the only seed that TestCluster runs; SIM_TRACE=1 prints all that happens")
 )
 
-// TestCluster lives through the seeds' histories.
+// TestCluster lives through the seeds' histories. It does so on one processor and
+// without a garbage collection in the middle: else goroutines that are ready in the
+// same virtual instant would run in another order each time. What is left to chance
+// is select, and the scheduler's taking turns every 10 ms: a seed replays nearly
+// always on an idle machine, and often enough on a busy one that some of its tries fail.
 func TestCluster(t *testing.T) {
-	first, last := uint64(1), uint64(*seedCount)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	first, last, tries := uint64(1), uint64(*seedCount), 1
 	if *oneSeed != 0 {
-		first, last = *oneSeed, *oneSeed
+		first, last, tries = *oneSeed, *oneSeed, *manyTries
 	}
 	var sum tally
 	t.Run("seed", func(t *testing.T) {
-		for seed := first; seed <= last; seed++ {
-			t.Run(fmt.Sprint(seed), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					time.Sleep(time.Until(feedengine.IDEpoch.Add(300 * 24 * time.Hour))) // a bubble begins in the year 2000
-					w := newWorld(t, seed)
-					w.live()
-					sum.add(&w.tally)
+		for try := 0; try < tries && !t.Failed(); try++ {
+			for seed := first; seed <= last; seed++ {
+				runtime.GC()
+				t.Run(fmt.Sprint(seed), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						time.Sleep(time.Until(feedengine.IDEpoch.Add(300 * 24 * time.Hour))) // a bubble begins in the year 2000
+						w := newWorld(t, seed)
+						w.live()
+						sum.add(&w.tally)
+					})
 				})
-			})
+			}
 		}
 	})
 	t.Log(&sum)
@@ -88,13 +99,12 @@ type world struct {
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		t: t, seed: seed, dice: newDice(seed, "driver"), began: time.Now(), trace: os.Getenv("SIM_TRACE") != "",
-		nodes: map[string]*node{}, ledger: newLedger(), maxPosts: 90,
+		nodes: map[string]*node{}, ledger: newLedger(), maxPosts: 400,
 	}
 	w.shards = 4 << w.dice.intn(3)
 	w.ring = 64 << (2 * w.dice.intn(4))
 	w.db = storefake.New(w.shards)
-	passages := newDice(seed, "bus")
-	w.hub = bus.NewHub(func(bus.Passage) bus.Fate { return w.fate(passages) })
+	w.hub = bus.NewHub(func(p bus.Passage) bus.Fate { return w.fate(newLot(seed, p.From, p.To, p.Nth)) })
 	for i := range 5 + w.dice.intn(6) {
 		w.users = append(w.users, fmt.Sprintf("u%d", i))
 	}
@@ -106,7 +116,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 }
 
 // fate is what becomes of a message on the bus.
-func (w *world) fate(d *dice) bus.Fate {
+func (w *world) fate(d lot) bus.Fate {
 	f := bus.Fate{Delay: time.Duration(100+d.intn(900)) * time.Microsecond}
 	if d.intn(100) >= int(w.rough.Load()) {
 		return f
@@ -160,7 +170,7 @@ func (w *world) live() {
 		w.start(fmt.Sprint("n", i+1), cluster.Roles{Gateway: true, Shard: true})
 	}
 	w.sleep(3 * time.Second)
-	for until := time.Now().Add(time.Duration(10+w.dice.intn(15)) * time.Second); time.Now().Before(until) && !w.hasFailed(); {
+	for until := time.Now().Add(time.Duration(15+w.dice.intn(30)) * time.Second); time.Now().Before(until) && !w.hasFailed(); {
 		w.sleep(time.Duration(1+w.dice.intn(40)) * time.Millisecond)
 		w.act()
 	}
