@@ -15,6 +15,7 @@ const (
 	// and it is seen to beat. It takes no shards before.
 	settleEvery = 400 * time.Millisecond
 	settle      = 1200 * time.Millisecond
+	leastBeat   = 20 * time.Millisecond // so that no fault makes it a storm
 	// A beat, and a confirmation, that take longer are given up.
 	beatPatience = 2 * time.Second
 	// maxSkew is how far the node's clock may be off the store's for it to take shards.
@@ -28,18 +29,24 @@ var errNameTaken = errors.New("another process runs under this node's name")
 func (n *Node) beats() {
 	for {
 		began := time.Now()
-		n.beat()
+		err := n.beat()
 		n.mu.Lock()
 		every := beatEvery
 		if n.state == feedengine.MemberStarting {
 			every = settleEvery
+		}
+		// Who is dead is found out by a roll: have one when somebody may be.
+		now := time.Now()
+		wait := every - min(every, now.Sub(began))
+		if err == nil {
+			wait = n.watch.due(now, wait)
 		}
 		n.mu.Unlock()
 		select {
 		case <-n.ctx.Done():
 			return
 		case <-n.beatNow:
-		case <-time.After(every - min(every, time.Since(began))):
+		case <-time.After(max(wait, leastBeat)):
 		}
 	}
 }

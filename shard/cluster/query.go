@@ -176,6 +176,9 @@ func (n *Node) carryOut(ctx context.Context, what string, args []byte) ([]byte, 
 	case "drain":
 		n.drainOnce.Do(func() { close(n.drainAsked) })
 		answer = struct{}{}
+	case "reopen":
+		n.reopenAll()
+		answer = struct{}{}
 	case "pin", "move":
 		var w wish
 		if err = json.Unmarshal(args, &w); err == nil {

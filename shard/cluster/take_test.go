@@ -71,20 +71,20 @@ func TestWhole(t *testing.T) {
 		events      []*feedengine.Event
 		after       uint64
 		before, now feedengine.Head
-		want        bool
+		want, hole  bool
 	}{
-		{"nothing new", log(5), 4, head(5), head(5), true},
-		{"events since", log(5, 6, 7), 4, head(5), head(7), true},
-		{"events since the look", log(5, 6, 7, 8), 4, head(5), head(7), true},
-		{"the last one is gone", log(5, 6), 4, head(5), head(7), false},
-		{"all are gone", nil, 4, head(5), head(5), false},
-		{"one is gone and one came", log(5, 7), 4, head(5), head(7), false},
-		{"another in its place", log(5, 6), 4, head(5), feedengine.Head{Seq: 6, ID: 61}, false},
-		{"another log", log(5, 6), 4, feedengine.Head{Seq: 5, ID: 51}, head(6), false},
-		{"opened since the last look", log(5), 4, feedengine.Head{}, head(5), true},
+		{"nothing new", log(5), 4, head(5), head(5), true, false},
+		{"events since", log(5, 6, 7), 4, head(5), head(7), true, false},
+		{"events since the look", log(5, 6, 7, 8), 4, head(5), head(7), true, false},
+		{"the last one is gone", log(5, 6), 4, head(5), head(7), false, false},
+		{"all are gone", nil, 4, head(5), head(5), false, false},
+		{"one is gone and one came", log(5, 7), 4, head(5), head(7), false, true},
+		{"another in its place", log(5, 6), 4, head(5), feedengine.Head{Seq: 6, ID: 61}, false, false},
+		{"another log", log(5, 6), 4, feedengine.Head{Seq: 5, ID: 51}, head(6), false, false},
+		{"opened since the last look", log(5), 4, feedengine.Head{}, head(5), true, false},
 	} {
-		if got := whole(c.events, c.after, c.before, c.now); got != c.want {
-			t.Errorf("%s: %v", c.what, got)
+		if got, hole := whole(c.events, c.after, c.before, c.now); got != c.want || hole != c.hole {
+			t.Errorf("%s: %v, %v", c.what, got, hole)
 		}
 	}
 }

@@ -21,6 +21,8 @@ const (
 	verifyLimit   = 1024
 	verifyPasses  = 5 * time.Second
 	verifyAtATime = 64 // logs in one statement
+	// reopenPatience is for how long other nodes are told of a loss.
+	reopenPatience = time.Minute
 )
 
 // forgotten is how many beats of this node the store has forgotten. Called with
@@ -52,6 +54,7 @@ func (n *Node) verify(before []feedengine.Head) bool {
 		}
 	}
 	var broken []feedengine.ShardID
+	holes := false
 	for len(after) > 0 {
 		part := after[:min(len(after), verifyAtATime)]
 		after = after[len(part):]
@@ -67,34 +70,57 @@ func (n *Node) verify(before []feedengine.Head) bool {
 			for of < len(events) && events[of].Shard == p.Shard {
 				of++
 			}
-			if !whole(events[:of], p.Seq, before[p.Shard], now[p.Shard]) {
+			ok, hole := whole(events[:of], p.Seq, before[p.Shard], now[p.Shard])
+			if !ok {
 				broken = append(broken, p.Shard)
 			}
+			holes = holes || hole
 			events = events[of:]
 		}
 	}
 	n.reopen(broken)
+	if holes {
+		n.askAllToReopen()
+	}
 	return true
+}
+
+// askAllToReopen has the other nodes build all their views anew. Of a log that
+// ends before what they have applied they find out by themselves, since its next
+// epoch begins there. One that was written on to before anybody looked does not
+// show that it lacks events.
+func (n *Node) askAllToReopen() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.spawn(func() {
+		ctx, cancel := context.WithTimeout(n.ctx, reopenPatience)
+		defer cancel()
+		for _, t := range n.Gather(ctx, "reopen", nil) {
+			if t.Err != nil && n.ctx.Err() == nil {
+				n.log.Error("a node may show what the store has lost", "node", t.Node, "error", t.Err)
+			}
+		}
+	})
 }
 
 // whole reports whether what was read of a log after a position has no holes,
 // and has the events with which the log ended at two times before.
-func whole(events []*feedengine.Event, after uint64, heads ...feedengine.Head) bool {
+func whole(events []*feedengine.Event, after uint64, heads ...feedengine.Head) (ok, hole bool) {
+	for i, e := range events {
+		if e.Seq != after+1+uint64(i) {
+			return false, true
+		}
+	}
 	for _, head := range heads {
 		if head.Seq <= after {
 			continue
 		}
 		at := head.Seq - after - 1
 		if at >= uint64(len(events)) || events[at].ID != head.ID {
-			return false
+			return false, false
 		}
 	}
-	for i, e := range events {
-		if e.Seq != after+1+uint64(i) {
-			return false
-		}
-	}
-	return true
+	return true, false
 }
 
 // remember notes where the served logs stand at a good roll.
@@ -126,6 +152,7 @@ func (n *Node) reopen(shards []feedengine.ShardID) {
 	for _, s := range gone {
 		n.shut(s)
 	}
+	n.hurry()
 }
 
 // reopenAll is reopen of everything.

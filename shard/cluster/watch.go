@@ -77,6 +77,17 @@ func (w *watch) look(now time.Time, members []feedengine.Member) (gone []link.Pe
 	return gone
 }
 
+// due is how long after now a node that is not seen to beat any more would be
+// dead, the first of them; at most until.
+func (w *watch) due(now time.Time, until time.Duration) time.Duration {
+	for _, s := range w.seen {
+		if left := s.changed.Add(deadAfter).Sub(now); !s.dead && left < until {
+			until = max(left, 0)
+		}
+	}
+	return until
+}
+
 // dead reports whether nobody of that name is alive.
 func (w *watch) dead(node string) bool {
 	s := w.seen[node]

@@ -62,7 +62,10 @@ func TestWatchFindsTheDead(t *testing.T) {
 	o.want("takers", o.watch.takers(), "a", "b", "c")
 
 	o.beating["b"] = false
-	for range 2 {
+	for left := 3; left > 1; left-- {
+		if due, want := o.watch.due(o.now, time.Hour), time.Duration(left)*time.Second; due != want {
+			t.Errorf("the next one would be dead after %v, want %v", due, want)
+		}
 		o.want("gone", o.after(time.Second))
 	}
 	o.want("gone after 3 s", o.after(time.Second), "b")
