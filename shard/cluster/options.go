@@ -73,6 +73,9 @@ type Options struct {
 	Kicked func(user string)
 	// Figures are the gateway's, for State; nil without the role gateway.
 	Figures func() Figures
+	// Sockets tells how far a user's sockets here have come, with what can be made
+	// JSON (see Trail); nil without the role gateway.
+	Sockets func(user string) any
 	// Answer answers questions of operators that the node itself does not know
 	// (see Gather), with what can be made JSON; nil: there are none.
 	Answer func(ctx context.Context, what string, args []byte) (any, error)

@@ -45,8 +45,8 @@ func newAsks() asks {
 	return asks{open: map[uint64]chan link.Told{}, answering: map[question]bool{}}
 }
 
-// Query asks a node (itself too) one of "state", "check", "drain", "pin", "move"
-// or what Options.Answer knows, with args that are JSON or nil, and returns its
+// Query asks a node (itself too) one of "state", "check", "drain", "explain",
+// "pin", "move" or what Options.Answer knows, with args that are JSON or nil, and returns its
 // JSON. Questions may be asked twice on the way, so none changes more then.
 func (n *Node) Query(ctx context.Context, node, what string, args []byte) ([]byte, error) {
 	if node == n.opts.Node {
@@ -179,6 +179,8 @@ func (n *Node) carryOut(ctx context.Context, what string, args []byte) ([]byte, 
 	case "reopen":
 		n.reopenAll()
 		answer = struct{}{}
+	case "explain":
+		answer, err = n.explain(ctx, args)
 	case "pin", "move":
 		var w wish
 		if err = json.Unmarshal(args, &w); err == nil {
