@@ -129,7 +129,7 @@ func (n *Node) assemble(ctx context.Context) (err error) {
 	if n.host != nil {
 		n.server = route.NewServer(route.ServerOptions{
 			Host: n.host, Router: n.router, Links: late,
-			Epoch: func(s feedengine.ShardID) uint64 { return n.epochs[s].Load() }, Served: n.places, Knows: n.hearsAnnounces,
+			Epoch: func(s feedengine.ShardID) uint64 { return n.epochs[s].Load() }, Served: n.places,
 			Metrics: opts.Metrics, Log: opts.Log,
 		})
 	}

@@ -37,6 +37,9 @@ func (r receiver) Receive(from link.Peer, m link.Message) {
 		}
 	case link.Heads:
 		n.learnHeads(m)
+		if n.server != nil {
+			n.server.Receive(from, m) // from who was taken for dead, perhaps
+		}
 		if n.router != nil {
 			n.router.Receive(from, m)
 		}
@@ -136,15 +139,6 @@ func (n *Node) places() []feedengine.Place {
 		places[i] = s.Place()
 	}
 	return places
-}
-
-// hearsAnnounces reports whether a node keeps the events of all logs. What is not
-// known to is not assumed to.
-func (n *Node) hearsAnnounces(node string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	s := n.watch.seen[node]
-	return s != nil && s.Shard
 }
 
 // serves tells this node's router who serves shards.

@@ -3,7 +3,6 @@ package route
 import (
 	"maps"
 	"sync"
-	"sync/atomic"
 
 	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/shard/link"
@@ -23,8 +22,6 @@ type remote struct {
 	// Set at construction.
 	peer link.Peer
 	id   feedengine.GatewayID
-
-	plain atomic.Int64 // until then events travel with their bodies, Unix ns
 
 	mu   sync.Mutex
 	gone bool                // guarded by mu
@@ -188,7 +185,6 @@ func (s *Server) send(g *remote, m link.Ask, res feedengine.Result) {
 // will be brought again.
 func (s *Server) rejoin(g *remote, m link.Rejoin) {
 	s.metrics.rejoins.Inc()
-	g.plain.Store(s.opts.Now().Add(bareFor).UnixNano())
 	in := feedengine.RejoinInput{Gateway: g.id, Sessions: append([]feedengine.Rejoin(nil), m.Sessions...), Whole: m.Whole}
 	if !s.opts.Host.Rejoin(g.id, m.Shard, in) {
 		s.metrics.refused.Inc()

@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
@@ -22,11 +21,7 @@ type ServerOptions struct {
 	Epoch func(feedengine.ShardID) uint64
 	// Served are all shards that this node serves, for a gateway that was taken
 	// for dead and is not.
-	Served func() []feedengine.Place
-	// Knows says whether a node hears announces, so that a recent event may
-	// travel to it as a position; nil: none does. It must not wait.
-	Knows   func(node string) bool
-	Now     func() time.Time // the wall clock; time.Now
+	Served  func() []feedengine.Place
 	Metrics *metrics.Set
 	Log     *slog.Logger
 }
@@ -47,17 +42,14 @@ type Server struct {
 
 // NewServer makes a Server.
 func NewServer(o ServerOptions) *Server {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	s := &Server{opts: o, nodes: map[string]*remote{}}
 	s.byID.Store(&map[feedengine.GatewayID]*remote{})
 	s.metrics.register(o.Metrics)
 	return s
 }
 
-// Receive takes a message of another node: Ask and Rejoin. Others are none of its
-// business, but for the sign of life.
+// Receive takes a message of another node: Ask and Rejoin, and Heads as a sign of
+// life. Others are none of its business.
 func (s *Server) Receive(from link.Peer, m link.Message) {
 	switch m := m.(type) {
 	case link.Ask:
@@ -68,7 +60,7 @@ func (s *Server) Receive(from link.Peer, m link.Message) {
 		if g := s.gateway(from); g != nil {
 			s.rejoin(g, m)
 		}
-	default:
+	case link.Heads:
 		s.revive(from)
 	}
 }
@@ -86,8 +78,7 @@ func (s *Server) Deliver(at feedengine.Place, to feedengine.GatewayID, d feedeng
 		s.metrics.toGone.Add(len(d.To))
 		return
 	}
-	bare := d.Event != nil && s.bare(g, d.Event)
-	if !s.opts.Links.Send(g.peer.Node, link.Deliver{Place: at, Bare: bare, Delivery: d}) {
+	if !s.opts.Links.Send(g.peer.Node, link.Deliver{Place: at, Delivery: d}) {
 		s.metrics.unsent.Inc()
 	}
 }
@@ -108,18 +99,4 @@ func (s *Server) Reset(at feedengine.Place, to feedengine.GatewayID, r feedengin
 	if !s.opts.Links.Send(g.peer.Node, link.Reset{Place: at, Reset: r}) {
 		s.metrics.unsent.Inc()
 	}
-}
-
-// bareFor is for how long an event travels as a position: those who heard its
-// announce have it. Older ones may have left their rings.
-const bareFor = time.Second
-
-// bare says whether the event is in the memory of the gateway's node.
-func (s *Server) bare(g *remote, ev *feedengine.Event) bool {
-	if s.opts.Knows == nil || ev.Seq == 0 || ev.Kind != feedengine.KindPost && ev.Kind != feedengine.KindPostDeleted {
-		return false
-	}
-	now := s.opts.Now()
-	age := now.Sub(ev.ID.Time())
-	return age < bareFor && age > -bareFor && now.UnixNano() >= g.plain.Load() && s.opts.Knows(g.peer.Node)
 }

@@ -3,7 +3,6 @@ package route
 import (
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -21,7 +20,6 @@ type served struct {
 	from  []feedengine.GatewayID // of asked
 	taken []feedengine.RejoinInput
 	gone  []feedengine.GatewayID
-	knows bool
 }
 
 func newServed(t *testing.T) *served {
@@ -29,7 +27,6 @@ func newServed(t *testing.T) *served {
 	s.Server = NewServer(ServerOptions{
 		Host: s, Links: s, Epoch: func(feedengine.ShardID) uint64 { return 5 },
 		Served:  func() []feedengine.Place { return []feedengine.Place{{Shard: 2, Epoch: 5}} },
-		Knows:   func(string) bool { return s.knows },
 		Metrics: metrics.NewSet(), Log: quiet,
 	})
 	return s
@@ -99,60 +96,30 @@ func TestServerAnswers(t *testing.T) {
 }
 
 func TestServerDelivers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServed(t)
-		time.Sleep(time.Until(feedengine.IDEpoch)) // a bubble begins earlier
-		s.knows = true
-		at := feedengine.Place{Shard: 2, Epoch: 5}
-		r := []feedengine.Rejoin{{User: "ann", Session: 1}}
-		s.Receive(g1, link.Rejoin{Shard: 2, Sessions: r, Whole: true})
-		r[0].User = "overwritten" // valid during the call only
-		if len(s.taken) != 1 || !s.taken[0].Whole || s.taken[0].Sessions[0].User != "ann" {
-			t.Fatalf("rejoined %+v", s.taken)
-		}
-		g := s.taken[0].Gateway
-		post := func() *feedengine.Event {
-			return &feedengine.Event{Seq: 1, ID: feedengine.TickAt(time.Now()).ID(2), Kind: feedengine.KindPost}
-		}
-		bare := func(ev *feedengine.Event) bool {
-			t.Helper()
-			s.Deliver(at, g, feedengine.Delivery{Event: ev, To: []feedengine.Recipient{{Session: 1, N: 1}}})
-			l := s.letter()
-			if l.to != "g" || l.m.(link.Deliver).Place != at || len(l.m.(link.Deliver).To) != 1 {
-				t.Fatalf("sent %+v", l)
-			}
-			return l.m.(link.Deliver).Bare
-		}
-		if bare(post()) {
-			t.Error("a position went to a gateway that has just missed something")
-		}
-		time.Sleep(2 * time.Second)
-		ev := post()
-		if !bare(ev) {
-			t.Error("a body went to a node that has it")
-		}
-		time.Sleep(2 * time.Second)
-		if bare(ev) {
-			t.Error("a position of an event went that may have been forgotten")
-		}
-		if ev := post(); bare(&feedengine.Event{ID: ev.ID, Kind: feedengine.KindRead}) || bare(nil) {
-			t.Error("a position went of what is in no log")
-		}
-		s.knows = false
-		if bare(post()) {
-			t.Error("a position went to a node that hears no announces")
-		}
-		s.Reset(at, g, feedengine.Reset{Session: 1, N: 9})
-		if l := s.letter(); l.to != "g" || l.m.(link.Reset).N != 9 {
-			t.Fatalf("sent %+v", l)
-		}
-		s.Deliver(at, g+1, feedengine.Delivery{})
-		s.Reset(at, g+1, feedengine.Reset{})
-		s.Deliver(at, 0, feedengine.Delivery{}) // the node has no gateway
-		if len(s.sent) != 0 {
-			t.Errorf("sent %+v", s.sent)
-		}
-	})
+	s := newServed(t)
+	at := feedengine.Place{Shard: 2, Epoch: 5}
+	r := []feedengine.Rejoin{{User: "ann", Session: 1}}
+	s.Receive(g1, link.Rejoin{Shard: 2, Sessions: r, Whole: true})
+	r[0].User = "overwritten" // valid during the call only
+	if len(s.taken) != 1 || !s.taken[0].Whole || s.taken[0].Sessions[0].User != "ann" {
+		t.Fatalf("rejoined %+v", s.taken)
+	}
+	g := s.taken[0].Gateway
+	s.Deliver(at, g, feedengine.Delivery{To: []feedengine.Recipient{{Session: 1, N: 1}}})
+	if l := s.letter(); l.to != "g" || l.m.(link.Deliver).Place != at || len(l.m.(link.Deliver).To) != 1 {
+		t.Fatalf("sent %+v", l)
+	}
+	s.Reset(at, g, feedengine.Reset{Session: 1, N: 9})
+	if l := s.letter(); l.to != "g" || l.m.(link.Reset).Place != at || l.m.(link.Reset).N != 9 {
+		t.Fatalf("sent %+v", l)
+	}
+	s.Deliver(at, g+1, feedengine.Delivery{})
+	s.Reset(at, g+1, feedengine.Reset{})
+	s.Deliver(at, 0, feedengine.Delivery{}) // the node has no gateway
+	s.Reset(at, 0, feedengine.Reset{})
+	if len(s.sent) != 0 {
+		t.Errorf("sent %+v", s.sent)
+	}
 }
 
 func TestServerGateways(t *testing.T) {
