@@ -264,11 +264,15 @@ func shardsOf(batch []*entry) []feedengine.ShardID {
 
 // fencesOf lists the claims under which the numbered batch was or is to be
 // sent, in order of shard.
-func fencesOf(batch []*entry) []feedengine.Fence {
-	fences := make([]feedengine.Fence, len(batch))
-	for i, e := range batch {
-		fences[i] = feedengine.Fence{Shard: e.Write.Shard, Epoch: e.epoch}
+func fencesOf(batch []*entry) (fences []feedengine.Fence) {
+	var seen [feedengine.MaxShards / 64]uint64
+	for _, e := range batch {
+		s := e.Write.Shard
+		if bit := uint64(1) << (s % 64); seen[s/64]&bit == 0 {
+			seen[s/64] |= bit
+			fences = append(fences, feedengine.Fence{Shard: s, Epoch: e.epoch})
+		}
 	}
 	slices.SortFunc(fences, func(a, b feedengine.Fence) int { return cmp.Compare(a.Shard, b.Shard) })
-	return slices.Compact(fences)
+	return fences
 }
