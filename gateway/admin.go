@@ -6,16 +6,13 @@ import (
 	"net/http/pprof"
 
 	"github.com/VictoriaMetrics/metrics"
-
-	"github.com/feedgate/feedgate/feedengine"
 )
 
-// Admin answers the admin listener: /metrics, /debug/pprof/, /cluster,
-// /debug/check and /debug/memory. It asks for no token and is not for the public.
+// Admin answers the admin listener: /metrics, /debug/pprof/, /debug/check and
+// /debug/memory; gateway/console adds the cluster. It asks for no token and is not for the public.
 func (g *Gateway) Admin() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("/metrics", g.serveMetrics)
-	m.HandleFunc("/cluster", g.serveCluster)
 	m.HandleFunc("/debug/check", g.serveCheck)
 	m.HandleFunc("/debug/memory", serveMemory)
 	m.HandleFunc("/debug/pprof/", pprof.Index)
@@ -33,20 +30,6 @@ func (g *Gateway) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	g.set.WritePrometheus(w)
 	metrics.WriteProcessMetrics(w)
-}
-
-func (g *Gateway) serveCluster(w http.ResponseWriter, r *http.Request) {
-	if g.cluster == nil {
-		serveMissing(w, r)
-		return
-	}
-	body, err := json.MarshalIndent(g.cluster(r.Context()), "", "  ")
-	if err != nil {
-		g.log.Error("the cluster cannot be shown", "err", err)
-		writeError(w, feedengine.Refuse(feedengine.Internal, "the cluster cannot be shown"))
-		return
-	}
-	writeJSON(w, http.StatusOK, body)
 }
 
 // serveCheck runs the invariants of everything on this node.

@@ -29,7 +29,6 @@ type Gateway struct {
 	origins  origins
 	demo     http.Handler
 	devToken func(user string) (string, error)
-	cluster  func(ctx context.Context) any
 	check    func(ctx context.Context) error
 	revoke   func(ctx context.Context, user string) *feedengine.Error
 
@@ -76,7 +75,7 @@ func New(o Options) (*Gateway, error) {
 	g := &Gateway{
 		shards: o.Shards, verifier: o.Verifier, health: o.Health, set: o.Metrics, log: o.Log,
 		limits: limits, origins: allowed, demo: o.Demo, devToken: o.DevToken,
-		cluster: o.Cluster, check: o.Check, revoke: o.Revoke,
+		check: o.Check, revoke: o.Revoke,
 		metrics: newMetrics(o.Metrics, us), start: time.Now(),
 		sessions: newTable(), users: us, memory: o.Memory,
 		compressAbove: o.CompressAbove,

@@ -81,7 +81,6 @@ type Options struct {
 
 	Demo     http.Handler                                             // optional: the demo page, served at /
 	DevToken func(user string) (token string, err error)              // optional: dev mode's POST /dev/token
-	Cluster  func(ctx context.Context) any                            // optional: what /cluster shows as JSON
 	Check    func(ctx context.Context) error                          // optional: the invariants, for /debug/check
 	Revoke   func(ctx context.Context, user string) *feedengine.Error // optional: also disconnects the user elsewhere
 }

@@ -44,9 +44,11 @@ func (n *parts) join(ctx context.Context, set *metrics.Set, admin string) error 
 		Store: store, Claims: store, Members: store,
 		Bus: b, Prefix: "feedgate:" + store.Cluster(),
 		Host: n.hostOptions(), Metrics: set, Log: n.log,
+		Answer: answers(set),
 	}
 	if opts.Roles.Gateway {
 		opts.Outlet, opts.Kicked, opts.Figures = &n.sockets, n.sockets.Kick, n.sockets.Figures
+		opts.Sockets = n.sockets.Trails
 	}
 	until := time.Now().Add(serverPatience)
 	for {
@@ -84,7 +86,17 @@ func (s *sockets) Figures() cluster.Figures {
 	if g == nil {
 		return cluster.Figures{}
 	}
-	return cluster.Figures{Connections: g.Sockets()}
+	f := g.Figures()
+	return cluster.Figures{Connections: f.Connections, Deliveries: f.Deliveries, P50: f.P50, P99: f.P99}
+}
+
+// Trails tell how far a user's sockets have come.
+func (s *sockets) Trails(user string) any {
+	g := s.at.Load()
+	if g == nil {
+		return nil
+	}
+	return g.Trails(user)
 }
 
 // alone hands what the shards of the only node deliver to its gateway.

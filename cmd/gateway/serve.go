@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func serve(ctx context.Context, cfg *Config, p process) error {
 	if err != nil {
 		return err
 	}
-	admin.open(n.gateway.Admin())
+	admin.open(n.adminHandler)
 	takesPart := make(chan error, 1)          // it tells once
 	go func() { takesPart <- n.takePart() }() // ends with the node, in stop at the latest
 	var cause error
@@ -104,6 +105,8 @@ type parts struct {
 	node     *cluster.Node // this one of them
 	sockets  sockets
 	gateway  *gateway.Gateway
+
+	adminHandler http.Handler
 }
 
 // build makes the parts. When one fails, those before it are taken down again.
@@ -145,6 +148,7 @@ func (n *parts) make(ctx context.Context, admin string) error {
 		return err
 	}
 	n.sockets.at.Store(n.gateway)
+	n.adminHandler = n.admin(set)
 	n.memory.Baseline()
 	return nil
 }
@@ -190,18 +194,12 @@ func (n *parts) gatewayOptions(set *metrics.Set, signer *auth.Signer) gateway.Op
 	}
 	if n.node != nil {
 		o.Shards, o.Check = n.node, n.node.Check
-		o.Cluster = func(ctx context.Context) any {
-			ctx, cancel := context.WithTimeout(ctx, gatherWait)
-			defer cancel()
-			return n.node.State(ctx)
-		}
 		o.Revoke = func(_ context.Context, user string) *feedengine.Error {
 			n.node.Kick(user)
 			return nil
 		}
 	} else {
 		o.Shards = n.host
-		o.Cluster = func(context.Context) any { return n.host.State() }
 		o.Check = func(context.Context) error { return n.host.Check() }
 	}
 	if n.cfg.Dev != devOff {
