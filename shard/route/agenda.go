@@ -58,6 +58,10 @@ func (t *table) work(now int64) {
 		a := t.asks[id]
 		switch {
 		case a == nil: // ended with one before it
+		case a.until <= now && a.attempt > 0 && !a.held && !a.over:
+			// What was begun in time may be answered a little later.
+			a.over, a.next = true, never
+			a.until += grace
 		case a.until <= now:
 			t.giveUp(a, now)
 		default:

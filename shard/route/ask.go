@@ -22,6 +22,9 @@ const (
 	holdWait = int64(100 * time.Millisecond)
 	// onceMore is the least time between two sendings for a link's losses.
 	onceMore = int64(50 * time.Millisecond)
+	// grace is how long after its deadline an ask may be answered: its owner begins
+	// nothing after that, and ends what it has begun.
+	grace = int64(500 * time.Millisecond)
 )
 
 // ask is a request under way, guarded by its table's mu.
@@ -39,8 +42,11 @@ type ask struct {
 	sent    int64  // when
 	next    int64  // when it is sent again if it is not answered; never at the own host
 	wait    int64  // and after that
+	over    bool   // its deadline has passed
 	held    bool   // it waits for an owner, or for its session to be whole
 	was     bool   // a SetState: what the session was before
+
+	stream feedengine.StreamID // a Sync: the one that it means
 }
 
 // lane names asks that must be carried out in the order in which they were made:
@@ -99,6 +105,11 @@ func (t *table) begin(a *ask) {
 	}
 	if do, ok := a.Do.(feedengine.Attach); ok && t.sessions[do.Session] == nil {
 		t.add(do.Session, a.User)
+	}
+	if do, ok := a.Do.(feedengine.Sync); ok {
+		if s := t.sessions[do.Session]; s != nil {
+			a.stream = s.stream
+		}
 	}
 	t.asks[a.id] = a
 	t.router.metrics.asks.Add(1)
@@ -203,8 +214,10 @@ func (t *table) settle(a *ask, res *feedengine.Result, current bool, now int64) 
 			return nil
 		}
 	case feedengine.Sync:
-		if res.Err == nil {
-			s.n = do.N
+		// A reset that came meanwhile has begun another stream, in which the
+		// number means nothing: that goes on where the reset said.
+		if res.Err == nil && s.stream == a.stream {
+			s.n = min(s.n, do.N)
 		}
 	case feedengine.SetState:
 		if res.Err != nil && a.attempt > 0 {

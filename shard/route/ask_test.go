@@ -65,6 +65,11 @@ func TestRouterAsksAgain(t *testing.T) {
 		}
 		g.answer(asks[0], feedengine.Result{})
 		g.want("") // answered once
+		g.submit(feedengine.Publish{Text: "y"})
+		a, _ := the[link.Ask](g)
+		sleep(10*time.Second + 100*time.Millisecond)
+		g.answer(a, feedengine.Result{}) // begun in time
+		g.want("Publish ok")
 	})
 }
 
@@ -107,7 +112,10 @@ func TestRouterAsksWhoeverServes(t *testing.T) {
 		g.submit(feedengine.Detach{Session: 9})
 		a, _ = the[link.Ask](g)
 		g.r.Receive(g.from, link.Answer{ID: a.ID, Elsewhere: true})
-		g.want("Detach ok") // who does not serve it has no sessions in it
+		sleep(100 * time.Millisecond)
+		the[link.Ask](g) // who has the session may serve it again
+		g.r.NodeGone("p")
+		g.want("Detach ok")
 	})
 }
 
@@ -197,7 +205,7 @@ func TestRouterDetachCrossesAttach(t *testing.T) {
 func TestRouterDetachesWhatWasGivenUp(t *testing.T) {
 	inRig(t, "p", func(g *rig) {
 		g.submit(feedengine.Attach{Session: 1})
-		sleep(10 * time.Second)
+		sleep(11 * time.Second)
 		g.want("Attach unavailable")
 		var last link.Ask
 		for _, l := range g.letters() {

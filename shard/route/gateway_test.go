@@ -164,13 +164,14 @@ func (c *client) detach() {
 func (c *client) sync(n uint64) {
 	c.g.mu.Lock()
 	c.asking++
+	of := c.stream
 	c.g.mu.Unlock()
 	c.g.submit(c.user, feedengine.Sync{Session: c.id, N: n}, func(res feedengine.Result) {
 		c.g.mu.Lock()
 		defer c.g.mu.Unlock()
 		c.asking--
-		if res.Err == nil {
-			c.n = n
+		if res.Err == nil && of == c.stream { // else it was reset meanwhile
+			c.n = min(c.n, n)
 		}
 	})
 }

@@ -94,8 +94,10 @@ func (r *Router) Lost(from link.Peer) {
 		t.lock()
 		if t.owner == from.Node {
 			now := r.now()
-			for _, s := range t.sessions {
-				t.lack(s, now) // one that is lacking already is being asked for
+			if t.lacking < len(t.sessions) { // losses come in rows
+				for _, s := range t.sessions {
+					t.lack(s, now) // one that is lacking already is being asked for
+				}
 			}
 			for _, a := range t.asks {
 				if a.next != never && !a.held && now-a.sent >= onceMore {

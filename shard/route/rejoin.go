@@ -13,6 +13,8 @@ const (
 	gather = int64(2 * time.Millisecond)
 	// rejoinPart is how many sessions go into one message, about 20 KB.
 	rejoinPart = 512
+	// wholeMost is how many sessions a Whole may name, in its one message.
+	wholeMost = 4096
 	// One shard's rejoins are firstPause apart when they come in rows, then twice
 	// that and so on up to lastPause: a link that loses all the time must not be
 	// filled with repairs. A row is over after rowEnds.
@@ -80,7 +82,7 @@ func (t *table) rejoin(now int64) {
 
 // complete says that one message can name all sessions that the owner may know.
 func (t *table) complete() bool {
-	if len(t.sessions) > rejoinPart {
+	if len(t.sessions) > wholeMost {
 		return false
 	}
 	for _, s := range t.sessions {
@@ -100,7 +102,11 @@ func (t *table) sendRejoins(ids []feedengine.SessionID, all bool, now int64) {
 	}
 	t.rejoined = now
 	for first := true; first || len(ids) > 0; first = false {
-		part := ids[:min(len(ids), rejoinPart)]
+		most := rejoinPart
+		if all {
+			most = wholeMost
+		}
+		part := ids[:min(len(ids), most)]
 		ids = ids[len(part):]
 		sessions := make([]feedengine.Rejoin, len(part))
 		for i, id := range part {

@@ -18,7 +18,12 @@ func (t *table) send(a *ask, now int64) {
 			return
 		}
 	case feedengine.Sync:
-		if s := t.sessions[do.Session]; s != nil && s.state == lacking {
+		switch s := t.sessions[do.Session]; {
+		case s == nil:
+		case s.stream != a.stream: // the reset that came meanwhile is the answer
+			t.finish(a, feedengine.Result{}, true, now)
+			return
+		case s.state == lacking:
 			t.hold(a, never) // until it is whole: the owner may not know it yet
 			return
 		}
@@ -131,11 +136,8 @@ func (t *table) answered(from string, m link.Answer) {
 
 // result goes on with an ask that was answered.
 func (t *table) result(a *ask, res feedengine.Result, elsewhere, current bool, now int64) {
-	_, isDetach := a.Do.(feedengine.Detach)
 	switch {
-	case elsewhere && isDetach: // who does not serve the shard has no sessions in it
-		t.finish(a, feedengine.Result{}, current, now)
-	case elsewhere:
+	case elsewhere: // also of a detach: who has the session may serve it again
 		t.router.metrics.elsewhere.Inc()
 		if t.owner != a.to || t.epoch != a.epoch { // it changed hands since
 			t.send(a, now)

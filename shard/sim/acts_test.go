@@ -252,8 +252,7 @@ func (w *world) sync(c *client) {
 		case c.node != n || c.session != id:
 		case r.Err != nil:
 			w.refused(c, do, r.Err)
-		case c.stream != stream: // reset meanwhile: what comes now may come twice
-			c.doubles = c.n
+		case c.stream != stream: // reset meanwhile: that goes on where it said
 		case from <= c.n:
 			c.rewind(from)
 		}
