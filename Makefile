@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin/gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt bench bench-sockets bench-cluster fuzz clean
+.PHONY: help run build test lint fmt bench bench-sockets bench-cluster loadtest fuzz clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,8 +12,9 @@ help: ## print this list
 run: build ## build a node and run it here, with no configuration: SQLite in ./data, demo page at /
 	FEEDGATE_DEV=1 exec $(BIN)
 
-build: ## build the binary into ./bin
+build: ## build the binaries into ./bin
 	$(GO) build -o $(BIN) ./cmd/gateway
+	$(GO) build -o bin/loadgen ./cmd/loadgen
 
 test: ## everything: format, vet, staticcheck, go test -race, the JS client, a real browser
 	.ci/test
@@ -32,6 +33,9 @@ bench-sockets: build ## what 15,000 connections cost a node, beside a bare loop 
 
 bench-cluster: build ## three nodes on this machine: latency, CPU, a Redis outage, moves, a fourth node; takes four minutes
 	.ci/with-services $(GO) run ./cmd/benchcluster -node $(BIN)
+
+loadtest: build ## CONNS connections (default 100000), and the proof that all of them got exactly what they should
+	.ci/loadtest
 
 fuzz: ## each Fuzz target for FUZZTIME (default 10s)
 	.ci/fuzz

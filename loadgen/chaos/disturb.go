@@ -65,7 +65,6 @@ func do(stage Stage, c *cluster.Cluster, f Fault, turn int) error {
 		stage.Mark(string(f))
 		return bounce(c.Postgres.Stop, c.Postgres.Start)
 	case SlowClients: // a step of the scenario
-		stage.Mark(string(f))
 	}
 	return nil
 }
