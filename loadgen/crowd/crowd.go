@@ -28,6 +28,7 @@ type Crowd struct {
 	later   *agenda
 	mail    *mail
 	lag     meter.Lag
+	bare    int64 // resident bytes before there were clients
 	targets atomic.Pointer[[]*lean.Target]
 
 	stop context.CancelFunc
@@ -42,7 +43,7 @@ func New(s Setup) (*Crowd, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
-	c := &Crowd{setup: s, dials: newAgenda(), later: newAgenda()}
+	c := &Crowd{setup: s, dials: newAgenda(), later: newAgenda(), bare: meter.ReadSelf().RSS}
 	if err := c.SetTargets(s.Targets); err != nil {
 		return nil, err
 	}

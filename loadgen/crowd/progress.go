@@ -10,6 +10,7 @@ import (
 type Progress struct {
 	At   int64 // CLOCK_MONOTONIC
 	Self meter.Self
+	Bare int64 // resident bytes before there were clients
 
 	Attached, Whole, Connects, Resumed, Rebuilt int64
 	Closed, GivenUp, Timeouts                   int64
@@ -28,7 +29,7 @@ type Progress struct {
 func (c *Crowd) Progress() *Progress {
 	s := &c.run.Stats
 	p := &Progress{
-		At: meter.Now(), Self: meter.ReadSelf(),
+		At: meter.Now(), Self: meter.ReadSelf(), Bare: c.bare,
 		Attached: s.Attached.Load(), Whole: s.Whole.Load(), Connects: s.Connects.Load(), Resumed: s.Resumed.Load(), Rebuilt: s.Rebuilt.Load(),
 		Closed: s.Closed.Load(), GivenUp: s.GivenUp.Load(), Timeouts: s.Timeouts.Load(),
 		Deliveries: s.Deliveries.Load(), Events: s.Events.Load(), Counters: s.Counters.Load(), Heartbeats: s.Heartbeats.Load(),

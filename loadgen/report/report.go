@@ -139,7 +139,7 @@ type Clients struct {
 type Self struct {
 	CPUs           float64      `json:"cpus"`             // used on average while the steps were done
 	PeakBytes      int64        `json:"peak_bytes"`       // all processes' resident memory
-	BytesPerClient int64        `json:"bytes_per_client"` // of peak_bytes
+	BytesPerClient int64        `json:"bytes_per_client"` // of peak_bytes, without what the processes held before there were clients
 	Lag            Distribution `json:"lag"`              // how late a goroutine wakes
 	Late           Distribution `json:"late"`             // how late a post was sent
 	LateShare      float64      `json:"late_share"`       // of posts sent more than 50 ms late

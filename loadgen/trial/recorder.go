@@ -42,7 +42,8 @@ type recorder struct {
 	sampled  int64
 	counted  [2]int64 // deliveries and posts at the last sample
 	server   reading
-	peakSelf int64
+	peakSelf int64 // bytes, the load generator's
+	bare     int64 // bytes of its processes without clients
 }
 
 // histograms are the measured distributions.
@@ -99,15 +100,17 @@ func (r *recorder) drive(on bool) {
 	r.driving = on
 }
 
-// cpu is what all processes of the load generator have used.
-func (r *recorder) cpu() (d time.Duration, rss int64) {
+// cpu is what all processes of the load generator have used and hold; bare is what
+// they would hold without clients.
+func (r *recorder) cpu() (d time.Duration, rss, bare int64) {
 	self := meter.ReadSelf()
-	d, rss = self.CPU, self.RSS
+	d, rss, bare = self.CPU, self.RSS, self.RSS
 	for i := range r.last {
 		d += r.last[i].Self.CPU
 		rss += r.last[i].Self.RSS
+		bare += r.last[i].Bare
 	}
-	return d, rss
+	return d, rss, bare
 }
 
 // run samples until ctx ends.
@@ -129,8 +132,10 @@ func (r *recorder) sample(server reading) {
 	now := meter.Now()
 	over := float64(now-r.sampled) / 1e9
 	sum := r.sum()
-	cpu, rss := r.cpu()
-	r.peakSelf = max(r.peakSelf, rss)
+	cpu, rss, bare := r.cpu()
+	if rss > r.peakSelf {
+		r.peakSelf, r.bare = rss, bare
+	}
 	used, all := meter.Busy()
 	s := report.Sample{
 		AtS: r.seconds(now), Attached: sum.Attached,

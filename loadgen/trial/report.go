@@ -54,7 +54,7 @@ func (t *trial) report() *report.Report {
 	}
 	took := max(float64(t.end-t.start)/1e9, 1e-9)
 	out.Self = report.Self{
-		CPUs: (t.cpuEnd - t.cpuStart).Seconds() / took, PeakBytes: r.peakSelf, BytesPerClient: r.peakSelf / int64(t.o.Conns),
+		CPUs: (t.cpuEnd - t.cpuStart).Seconds() / took, PeakBytes: r.peakSelf, BytesPerClient: (r.peakSelf - r.bare) / int64(t.o.Conns),
 		Lag: report.DistributionOf(&r.steps.lag), Late: report.DistributionOf(&r.steps.late),
 	}
 	if n := r.steps.late.N; n > 0 {

@@ -127,7 +127,7 @@ func (t *trial) drive(scrape *scraper) error {
 		t.beside = t.o.Beside()
 	}
 	t.rec.mu.Lock()
-	t.cpuStart, _ = t.rec.cpu()
+	t.cpuStart, _, _ = t.rec.cpu()
 	t.rec.mu.Unlock()
 	t.rec.begin("steps")
 	t.rec.drive(true)
@@ -154,7 +154,7 @@ func (t *trial) drive(scrape *scraper) error {
 	wg.Wait()
 	t.end = meter.Now()
 	t.rec.mu.Lock()
-	t.cpuEnd, _ = t.rec.cpu()
+	t.cpuEnd, _, _ = t.rec.cpu()
 	t.rec.mu.Unlock()
 	t.atEnd = scrape.read(context.Background())
 	return err
