@@ -29,7 +29,7 @@ bench: ## the benchmarks, against private Postgres and Redis
 	.ci/with-services .ci/bench
 
 bench-sockets: build ## what 15,000 connections cost a node, beside a bare loop of write(2); takes two minutes
-	$(GO) run ./cmd/benchsockets -node $(BIN)
+	.ci/with-services $(GO) run ./cmd/benchsockets -node $(BIN)
 
 bench-cluster: build ## three nodes on this machine: latency, CPU, a Redis outage, moves, a fourth node; takes four minutes
 	.ci/with-services $(GO) run ./cmd/benchcluster -node $(BIN)

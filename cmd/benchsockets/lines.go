@@ -265,12 +265,42 @@ func (r *run) among(ctx context.Context) error {
 	r.table.note("  p50", millis(with.P50), millis(without.P50)+" without")
 	diff := func(name string) string { return fmt.Sprintf("%.0f", after[name]-before[name]) }
 	r.table.note("  full kernel buffers, resets, closes", diff(writeAgain)+", "+
-		diff("feedgate_outbox_resets_total")+", "+diff("feedgate_outbox_full_total"), "")
+		diff("feedgate_outbox_resets_total")+", "+diff(outboxFull), "")
+	return r.cutOff(ctx, after)
+}
+
+// cutOff goes on posting to those that do not read until the node has given all of
+// them up with 4102, which it is to live through.
+func (r *run) cutOff(ctx context.Context, before map[string]float64) error {
+	const every, most = 40 * time.Millisecond, 25 * time.Second // a blocked write is given up after 30 s
+	large := strings.Repeat("x", 7900)
+	began, closed, slowest := time.Now(), 0.0, time.Duration(0)
+	for i := 0; closed < float64(r.slow) && time.Since(began) < most; i++ {
+		if err := r.node.post(ctx, flood, large); err != nil {
+			return err
+		}
+		if i%25 == 0 {
+			took, err := r.node.ready()
+			if err != nil {
+				return err
+			}
+			slowest = max(slowest, took)
+			m, err := r.node.metrics()
+			if err != nil {
+				return err
+			}
+			closed = m[outboxFull] - before[outboxFull]
+		}
+		pause(ctx, every)
+	}
+	r.table.add(fmt.Sprintf("  posted to on and on: of %d closed with 4102", r.slow), fmt.Sprintf("%.0f after %s", closed, millis(time.Since(began))), "", "", "all", closed >= float64(r.slow))
+	r.table.note("  /readyz at its slowest meanwhile", millis(slowest), "")
 	return nil
 }
 
 const (
 	writeAgain  = "feedgate_socket_write_again_total" // writes that found a full kernel buffer
+	outboxFull  = "feedgate_outbox_full_total"        // sockets given up as too slow
 	floodPosts  = 800                                 // of 8 KB to each that does not read: more than any buffer takes
 	steadyPosts = 3                                   // per second, to all
 )

@@ -24,7 +24,7 @@ type settings struct {
 	overload  time.Duration // how long it lasts
 	slow      int           // clients that never read
 	steady    time.Duration // how long a p99 is taken over
-	lines     string        // which of memory, deliver, beat, overload, slow
+	lines     string        // which of memory, deliver, beat, overload, reconnect, postgres, slow
 	profile   string        // directory for profiles of the node
 	keep      string        // directory of a seeded database, made when it is not there
 }
@@ -40,7 +40,7 @@ func main() {
 	flag.DurationVar(&s.overload, "overload", 10*time.Second, "how long the overload lasts")
 	flag.IntVar(&s.slow, "slow", 1000, "clients that never read")
 	flag.DurationVar(&s.steady, "steady", 8*time.Second, "how long each p99 is taken over")
-	flag.StringVar(&s.lines, "lines", "memory,deliver,beat,overload,slow", "what to measure")
+	flag.StringVar(&s.lines, "lines", "memory,deliver,beat,overload,reconnect,postgres,slow", "what to measure")
 	flag.StringVar(&s.profile, "profile", "", "directory for CPU and heap profiles of the node")
 	flag.StringVar(&s.keep, "keep", "", "directory to keep the seeded database in, for the next run with the same numbers")
 	flag.Parse()

@@ -51,14 +51,16 @@ func (l *logs) String() string {
 
 var readyLine = regexp.MustCompile(`msg=ready .*addr=(\S+) admin=(\S+)`)
 
-// startNode starts the binary on free ports and waits until it is ready.
-func startNode(binary, dir, secret, service string) (*node, error) {
+// startNode starts the binary on free ports and waits until it is ready. What env
+// says counts before the environment.
+func startNode(binary, dir, secret, service string, env ...string) (*node, error) {
 	n := &node{cmd: exec.Command(binary), logs: &logs{}, ended: make(chan struct{}), service: service}
 	n.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: patience}
 	n.cmd.Stderr = n.logs
 	n.cmd.Env = append(os.Environ(),
 		"FEEDGATE_ADDR=127.0.0.1:0", "FEEDGATE_ADMIN_ADDR=127.0.0.1:0", "FEEDGATE_LOG_FORMAT=text",
-		"FEEDGATE_JWT_SECRET="+secret, "FEEDGATE_DATA="+filepath.Join(dir, "data"))
+		"FEEDGATE_JWT_SECRET="+secret, "FEEDGATE_DATA="+filepath.Join(dir, "data"), "DATABASE_URL=", "REDIS_URL=")
+	n.cmd.Env = append(n.cmd.Env, env...)
 	if err := n.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the node: %w", err)
 	}

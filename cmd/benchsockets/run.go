@@ -51,6 +51,7 @@ func measure(ctx context.Context, s settings) (err error) {
 		{"beat", r.beat},
 		{"overload", r.overloaded},
 		{"reconnect", r.reconnect},
+		{"postgres", r.onPostgres},
 		{"slow", r.among},
 	} {
 		if line.name != "" && !s.wants(line.name) {
@@ -160,7 +161,7 @@ func (r *run) connect(context.Context) (err error) {
 		return err
 	}
 	per := used.total() / time.Duration(r.conns)
-	r.table.add("connect, its view to be loaded: CPU", micros(per), "", "", "150 µs", per <= 150*time.Microsecond)
+	r.table.add("connect, loaded from SQLite in the process: CPU", micros(per), "", "", "150 µs", per <= 150*time.Microsecond)
 	r.table.note("  connects per second", fmt.Sprintf("%.0f", float64(r.conns)/opened.Took.Seconds()), "")
 	return nil
 }
