@@ -39,15 +39,22 @@ func (s *session) refresh(op *operation, c *call) {
 	s.done(op, id, wire.Refreshed{Expires: claims.Expires}, replyBytes, began)
 }
 
-// sync has the events after n sent again. The shard's answer comes before them.
+// sync has the events after n sent again. The shard's answer comes before them. If
+// it comes after a reset, that has answered the sync: n was of another stream.
 func (s *session) sync(op *operation, c *call) {
 	id, n, began := c.req.ID, c.req.N, c.began
 	if c.req.Has&wire.HasN == 0 {
 		s.failed(op, id, badRequest(`"n" must be given`), began)
 		return
 	}
+	s.mu.Lock()
+	stream := s.stream
+	s.mu.Unlock()
 	s.ask(feedengine.Sync{Session: s.id, N: n}, op, id, began, func(f *wire.Frame) verdict {
-		s.out.begin(f, replyBytes, n)
+		if s.stream != stream {
+			return s.out.answer(f, replyBytes)
+		}
+		s.out.begin(f, replyBytes, min(n, s.out.last)) // nobody has seen more than was sent
 		return taken
 	})
 }
