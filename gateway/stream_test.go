@@ -97,30 +97,38 @@ func TestSyncAndReset(t *testing.T) {
 // TestResetCrossesSync: the shard was asked for the events after a number of a
 // stream that has been replaced when it answers.
 func TestResetCrossesSync(t *testing.T) {
-	r := newRig(t)
-	var session feedengine.SessionID
-	post := func(seq, n uint64) {
-		r.g.Deliver(feedengine.Delivery{Event: postEvent(seq), To: []feedengine.Recipient{{Session: session, N: n, Counts: counted(n)}}})
+	for _, n := range []uint64{2, 7} { // below and above where the new stream stands
+		r := newRig(t)
+		var session feedengine.SessionID
+		post := func(seq, n uint64) {
+			r.g.Deliver(feedengine.Delivery{Event: postEvent(seq), To: []feedengine.Recipient{{Session: session, N: n, Counts: counted(n)}}})
+		}
+		r.shards.set(func(q feedengine.Request) feedengine.Result {
+			switch a := q.Do.(type) {
+			case feedengine.Attach:
+				session = a.Session
+			case feedengine.Sync:
+				r.g.Reset(feedengine.Reset{Session: session, Stream: 0xc2, N: 3, Reason: feedengine.ResetViewRebuilt, Counts: counted(1)})
+				for n := uint64(4); n < 200; n++ { // some still wait when the reply comes
+					post(n, n)
+				}
+				return feedengine.Result{}
+			}
+			return feedengine.Result{Stream: 0xb1, N: 7}
+		}, func(q feedengine.Request) {
+			if _, ok := q.Do.(feedengine.Sync); ok {
+				post(200, 200)
+			}
+		})
+		c := r.connect("bob")
+		c.send(fmt.Sprintf(`{"id":2,"op":"sync","n":%d}`, n))
+		c.want(`{"reset":{"stream":"c2","n":3,"reason":"view_rebuilt"},"unread":{"feed":1,"notifications":0,"messages":0,"v":1}}`)
+		for n := uint64(4); n < 200; n++ {
+			c.want(eventFrame(n, n, n))
+		}
+		c.want(`{"re":2,"ok":{}}`)
+		c.want(eventFrame(200, 200, 200))
 	}
-	r.shards.set(func(q feedengine.Request) feedengine.Result {
-		switch a := q.Do.(type) {
-		case feedengine.Attach:
-			session = a.Session
-		case feedengine.Sync:
-			r.g.Reset(feedengine.Reset{Session: session, Stream: 0xc2, N: 3, Reason: feedengine.ResetViewRebuilt, Counts: counted(1)})
-			return feedengine.Result{}
-		}
-		return feedengine.Result{Stream: 0xb1, N: 7}
-	}, func(q feedengine.Request) {
-		if _, ok := q.Do.(feedengine.Sync); ok {
-			post(1, 4)
-		}
-	})
-	c := r.connect("bob")
-	c.send(`{"id":2,"op":"sync","n":7}`)
-	c.want(`{"reset":{"stream":"c2","n":3,"reason":"view_rebuilt"},"unread":{"feed":1,"notifications":0,"messages":0,"v":1}}`)
-	c.want(`{"re":2,"ok":{}}`)
-	c.want(eventFrame(1, 4, 4)) // 4 is below the 7 of before
 }
 
 // TestBodies: an event is encoded once however many shards bring it, and never
