@@ -71,6 +71,9 @@ func serve(ctx context.Context, cfg *Config, p process) error {
 			log.Info("asked to stop")
 		case <-n.drainAsked():
 			log.Info("asked to drain")
+			if w != nil && l.public != nil {
+				l.public.Close() // the others behind the address get who comes now
+			}
 		case cause = <-failed:
 			cause = fmt.Errorf("listener: %w", cause)
 		case cause = <-n.lost():

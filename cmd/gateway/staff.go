@@ -29,6 +29,7 @@ type staff struct {
 
 	restarts atomic.Int64
 	ready    atomic.Bool // one was, once
+	drained  atomic.Bool // there will be none any more
 	err      error       // how the last one failed when it was told to stop; read after run
 
 	mu     sync.Mutex
@@ -69,6 +70,7 @@ func (s *staff) isOver(err error) bool {
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
+		s.drained.Store(true)
 		s.ws.log.Info("a worker was drained", "worker", s.worker.Index)
 		return true
 	case errors.As(err, &exit) && exit.ExitCode() == exitFenced:

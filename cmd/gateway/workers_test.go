@@ -362,3 +362,50 @@ func TestConnectionsWithin(t *testing.T) {
 		}
 	}
 }
+
+// TestWorkerDrained has an operator drain one: it ends for good, its sockets and
+// whoever comes go to the other, and with the last the parent ends too.
+func TestWorkerDrained(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	c := f.crew("crew", 2)
+	on := everywhere(t, c, 2)
+	c.wish("drain", `{"node":"crew/1"}`)
+	if bye, code := on[1].closed(); code != 4200 || bye.Bye == nil {
+		t.Errorf("closed with %d, bye %+v", code, bye.Bye)
+	}
+	pid := c.pids(1)[0]
+	eventually(t, "the worker is gone", func() bool { return !lives(pid) })
+	for i := range 10 {
+		connect(t, &c.node, fmt.Sprint("late", i), nil).publish("on the other one")
+	}
+	eventually(t, "who is left is ready", func() bool {
+		status, body := c.status("/readyz")
+		return status == 200 && strings.Contains(body, `"1":{"status":"drained"}`)
+	})
+	if len(c.pids(1)) != 1 {
+		t.Error("the drained worker was started again")
+	}
+	c.wish("drain", `{"node":"crew/0"}`)
+	if _, code := on[0].closed(); code != 4200 {
+		t.Errorf("closed with %d", code)
+	}
+	if err := c.wait(); err != nil {
+		t.Errorf("the parent ended with %v", err)
+	}
+}
+
+// wish is what an operator asks of the admin listener.
+func (n *node) wish(what, body string) {
+	n.t.Helper()
+	resp, err := http.Post("http://"+n.admin+"/cluster/"+what, "application/json", strings.NewReader(body))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		var b bytes.Buffer
+		b.ReadFrom(resp.Body)
+		n.t.Fatalf("%s %s: %d %s", what, body, resp.StatusCode, &b)
+	}
+}

@@ -21,7 +21,7 @@ const askWait = 5 * time.Second
 // workersAdmin is the admin listener of workers, in their parent:
 //
 //	/healthz       the parent is there
-//	/readyz        all workers are ready
+//	/readyz        all workers are ready, but for those that an operator has drained
 //	/metrics       of all workers, each series with a label worker
 //	/debug/check   of all workers
 //	/debug/…       of the worker that ?worker= names
@@ -184,6 +184,10 @@ func (ws *workers) serveReadyz(w http.ResponseWriter, r *http.Request) {
 	status, word := http.StatusOK, "ready"
 	each := map[string]any{}
 	for i, a := range ws.ask(r.Context(), "/readyz") {
+		if ws.all[i].drained.Load() {
+			each[strconv.Itoa(i)] = map[string]any{"status": "drained"}
+			continue
+		}
 		if a.status != http.StatusOK {
 			status, word = http.StatusServiceUnavailable, "not all workers are ready"
 		}
@@ -199,6 +203,9 @@ func (ws *workers) serveCheck(w http.ResponseWriter, r *http.Request) {
 	status := http.StatusOK
 	each := map[string]any{}
 	for i, a := range ws.ask(r.Context(), "/debug/check") {
+		if ws.all[i].drained.Load() {
+			continue
+		}
 		if a.status != http.StatusOK {
 			status = http.StatusInternalServerError
 		}
