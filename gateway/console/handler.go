@@ -52,7 +52,7 @@ func (s *console) cluster(w http.ResponseWriter, r *http.Request) {
 // live answers ?since=<Unix ms>, so that a page that stays open is sent only what is new.
 func (s *console) live(w http.ResponseWriter, r *http.Request) {
 	since, _ := strconv.ParseInt(r.URL.Query().Get("since"), 10, 64) // none: all
-	ctx, cancel := context.WithTimeout(r.Context(), s.Wait)
+	ctx, cancel := context.WithTimeout(r.Context(), s.Wait/2)        // somebody waits to see what is wrong
 	defer cancel()
 	state, samples := s.history.look(ctx, time.UnixMilli(since))
 	answer(w, http.StatusOK, map[string]any{"cluster": state, "samples": samples, "now": time.Now().UTC()})

@@ -17,11 +17,14 @@ function nice(v) {
   return [1, 2, 5, 10].map((m) => m * power).find((m) => m >= v * 0.9999);
 }
 
-// Chart draws lines of values(sample) (one number, or one per line) over the
-// last span ms into a figure.
+const least = 60 * 1000;
+
+// Chart draws lines of values(sample) (a number, or one for each line; undefined
+// where there was nothing to measure) into a figure: those of the last most ms, or
+// as far as the samples reach back.
 export class Chart {
-  constructor(figure, values, format, span) {
-    Object.assign(this, { figure, values, format, span, samples: [] });
+  constructor(figure, values, format, most) {
+    Object.assign(this, { figure, values, format, most, span: least, samples: [] });
     this.reading = figure.querySelector("b");
     this.svg = make("svg", { role: "img", "aria-label": figure.querySelector("figcaption").firstChild.textContent.trim() }, figure);
     figure.addEventListener("pointermove", (e) => this.point(e));
@@ -30,6 +33,7 @@ export class Chart {
 
   show(samples) {
     this.samples = samples;
+    this.span = Math.min(Math.max(this.now() - samples[0].time, least), this.most);
     this.draw();
   }
 
@@ -49,21 +53,30 @@ export class Chart {
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const shown = samples.filter((s) => s.time >= now - this.span);
     const lines = shown.map((s) => [this.values(s)].flat());
-    const most = nice(Math.max(...lines.flat(), 0));
+    const most = nice(Math.max(...lines.flat().filter((v) => v !== undefined), 0));
     const x = (t) => width * (1 - (now - t) / this.span);
     const y = (v) => height - bottom - (height - bottom - top) * v / most;
 
     for (const v of [0, most]) make("line", { class: "grid", x1: 0, x2: width, y1: y(v), y2: y(v) }, svg);
     make("text", { x: 0, y: y(most) - 3 }, svg).textContent = this.format(most);
-    make("text", { x: 0, y: height - 2 }, svg).textContent = `${Math.round(this.span / 60000)} min ago`;
+    make("text", { x: 0, y: height - 2 }, svg).textContent = this.span < 120000 ? `${Math.round(this.span / 1000)} s ago` : `${Math.round(this.span / 60000)} min ago`;
     make("text", { x: width, y: height - 2, "text-anchor": "end" }, svg).textContent = "now";
 
     for (let k = 0; k < lines[0].length; k++) {
-      const points = shown.map((s, i) => `${x(s.time).toFixed(1)},${y(lines[i][k]).toFixed(1)}`);
-      if (lines[0].length === 1) {
-        make("polygon", { class: "area", points: [`${x(shown[0].time)},${y(0)}`, ...points, `${width},${y(0)}`].join(" ") }, svg);
+      // Where there was nothing to measure, the line is broken.
+      const runs = [[]];
+      shown.forEach((one, i) => {
+        if (lines[i][k] === undefined) runs.push([]);
+        else runs.at(-1).push(`${x(one.time).toFixed(1)},${y(lines[i][k]).toFixed(1)}`);
+      });
+      for (const points of runs.filter((r) => r.length)) {
+        const [from, to] = [points[0], points.at(-1)].map((p) => p.split(",")[0]);
+        if (lines[0].length === 1) {
+          make("polygon", { class: "area", points: [`${from},${y(0)}`, ...points, `${to},${y(0)}`].join(" ") }, svg);
+        }
+        if (points.length === 1) points.push(`${+from - 2},${points[0].split(",")[1]}`); // a dot
+        make("polyline", { class: k ? "line second" : "line", points: points.join(" ") }, svg);
       }
-      make("polyline", { class: k ? "line second" : "line", points: points.join(" ") }, svg);
     }
 
     let read = lines.length - 1;
@@ -74,6 +87,11 @@ export class Chart {
       const mark = make("text", { x: Math.min(Math.max(x(shown[read].time), 24), width - 24), y: height - 2, "text-anchor": "middle" }, svg);
       mark.textContent = new Date(shown[read].time).toLocaleTimeString();
     }
-    this.reading.textContent = lines[read].map(this.format).join(" / ");
+    const words = lines[read].map((v) => {
+      const word = document.createElement("i");
+      word.textContent = v === undefined ? "–" : this.format(v);
+      return word;
+    });
+    this.reading.replaceChildren(...words.flatMap((w, i) => i ? [" / ", w] : [w]));
   }
 }

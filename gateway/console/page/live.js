@@ -12,7 +12,7 @@ const age = (s) => s >= 172800 ? Math.floor(s / 86400) + " d" : s >= 7200 ? Math
 const charts = [
   new Chart($("#connections"), (s) => s.connections, count, span),
   new Chart($("#deliveries"), (s) => s.deliveries, count, span),
-  new Chart($("#latency"), (s) => [s.p50, s.p99], millis, span),
+  new Chart($("#latency"), (s) => s.p99 ? [s.p50, s.p99] : [undefined, undefined], millis, span),
   new Chart($("#lag"), (s) => s.lag, count, span),
 ];
 let samples = [];
@@ -93,7 +93,8 @@ function showAlerts(cluster) {
   const alerts = [];
   const homeless = cluster.shards.filter((s) => !s.owner).length;
   if (homeless) alerts.push(element("li", "", `${homeless} of ${cluster.shards.length} shards are served by nobody that answers`));
-  for (const node of cluster.missing || []) alerts.push(element("li", "", `${node} does not answer`));
+  const dead = new Set(cluster.nodes.filter((n) => n.state === "dead").map((n) => n.node));
+  for (const node of (cluster.missing || []).filter((node) => !dead.has(node))) alerts.push(element("li", "", `${node} does not answer`));
   for (const n of cluster.nodes) {
     if (n.state === "dead") alerts.push(element("li", "", `${n.node} has died: no beat for ${age(n.beat_age)}`));
     if (n.state === "draining") alerts.push(element("li", "busy", `${n.node} is draining`));
