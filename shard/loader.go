@@ -45,7 +45,7 @@ type LoaderOptions struct {
 	Timeout  time.Duration // of one call of the store; default 10 s
 
 	// Gather is the least time from the beginning of a query to that of the next,
-	// unless there is a full batch; default 10 ms. Users come one by one even in a
+	// unless there is a full batch; default 20 ms. Users come one by one even in a
 	// storm of reconnects, and a query costs 100 µs before the first of them.
 	Gather time.Duration
 
@@ -106,7 +106,7 @@ func NewLoader(o LoaderOptions) *Loader {
 	o.Keep = cmp.Or(o.Keep, 512)
 	o.Queue = cmp.Or(o.Queue, 1<<17)
 	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
-	o.Gather = cmp.Or(o.Gather, 10*time.Millisecond)
+	o.Gather = cmp.Or(o.Gather, 20*time.Millisecond)
 	l := &Loader{
 		LoaderOptions: o,
 		limit:         o.MaxBatch,

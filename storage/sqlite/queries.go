@@ -209,7 +209,7 @@ counted (key, user, mark, total) AS MATERIALIZED (
         SELECT count(*) FROM (
             SELECT 1
             FROM follows f
-            CROSS JOIN posts p ON p.author = f.author AND p.deleted = 0 AND p.id > max(f.since, mark)
+            CROSS JOIN posts p ON p.author = f.author AND p.deleted = 0 AND p.id > iif(f.since > mark, f.since, mark)
             WHERE f.follower = user AND f.author <> user
             LIMIT ?3))
     FROM marked)
@@ -217,9 +217,9 @@ SELECT key, mark, total, CASE WHEN total > 0 THEN (
     SELECT json_group_array(json_array(id, author)) FROM (
         SELECT p.id, p.author
         FROM (
-            SELECT f.author, max(f.since, mark) AS above, (
+            SELECT f.author, iif(f.since > mark, f.since, mark) AS above, (
                 SELECT p.id FROM posts p
-                WHERE p.author = f.author AND p.deleted = 0 AND p.id > max(f.since, mark)
+                WHERE p.author = f.author AND p.deleted = 0 AND p.id > iif(f.since > mark, f.since, mark)
                 ORDER BY p.id DESC LIMIT 1) AS newest
             FROM follows f
             WHERE f.follower = user AND f.author <> user
