@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -52,6 +54,30 @@ func TestDrain(t *testing.T) {
 	for _, s := range []string{"awaiting", "connecting", "live", "closing"} {
 		if n := r.counter(`feedgate_connections{state="` + s + `"}`); n != "0" {
 			t.Errorf("%s are %s", n, s)
+		}
+	}
+}
+
+// TestDrainRate: sockets are closed as fast as others can take them, and are all
+// gone in time.
+func TestDrainRate(t *testing.T) {
+	for _, c := range []struct {
+		sockets  int
+		admitted float64 // by others, per second
+		left     time.Duration
+		want     float64 // per second
+	}{
+		{10_000, 0, 0, 2000},                    // who takes them is not known
+		{10_000, 3000, time.Minute, 1500},       // half of what one other node admits
+		{10_000, 6000, time.Minute, 2000},       // two: no faster than clients spread out
+		{100_000, 6000, 20 * time.Second, 6250}, // all must be gone in 16 s
+		{100_000, 6000, 2 * time.Minute, 3000},  //
+		{0, 3000, 20 * time.Second, 0},          //
+		{5, 1, 20 * time.Second, 0.5},           // drainLeast is above that
+		{1000, 3000, 100 * time.Millisecond, 12500},
+	} {
+		if got := drainRate(c.sockets, c.admitted, c.left); math.Abs(got-c.want) > 1e-6 {
+			t.Errorf("%d sockets, others admit %v, %v left: %v per second, want %v", c.sockets, c.admitted, c.left, got, c.want)
 		}
 	}
 }

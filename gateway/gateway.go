@@ -38,6 +38,7 @@ type Gateway struct {
 	metrics *gatewayMetrics
 	start   time.Time
 
+	takers        func() int // nil: not known
 	admission     *admission
 	memory        Memory
 	compressAbove int
@@ -77,7 +78,7 @@ func New(o Options) (*Gateway, error) {
 		limits: limits, origins: allowed, demo: o.Demo, devToken: o.DevToken,
 		check: o.Check, revoke: o.Revoke,
 		metrics: newMetrics(o.Metrics, us), start: time.Now(),
-		sessions: newTable(), users: us, memory: o.Memory,
+		sessions: newTable(), users: us, memory: o.Memory, takers: o.Takers,
 		compressAbove: o.CompressAbove,
 	}
 	if g.memory == nil {

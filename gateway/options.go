@@ -76,6 +76,10 @@ type Options struct {
 	// and it is not agreed to.
 	CompressAbove int
 
+	// Takers is how many other nodes take new clients now, each about as many as
+	// this one; Drain goes by it. Optional.
+	Takers func() int
+
 	Limits Limits // zero fields take their default
 	Memory Memory // optional: without it memory has no bound
 

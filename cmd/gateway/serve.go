@@ -196,7 +196,7 @@ func (n *parts) gatewayOptions(set *metrics.Set, signer *auth.Signer) gateway.Op
 		CompressAbove: int(n.cfg.CompressAbove),
 	}
 	if n.node != nil {
-		o.Shards, o.Check = n.node, n.node.Check
+		o.Shards, o.Check, o.Takers = n.node, n.node.Check, n.node.Gateways
 		o.Revoke = func(_ context.Context, user string) *feedengine.Error {
 			n.node.Kick(user)
 			return nil
