@@ -127,6 +127,9 @@ func (n *Node) look(roll feedengine.Roll, skew, doubt time.Duration) {
 	stalled := !n.watch.last.IsZero() && now.Sub(n.watch.last) > regular
 	gone := n.watch.look(now, roll.Members)
 	n.owners = roll.Owners
+	for _, o := range roll.Owners {
+		n.shards[o.Shard].hear(o.Epoch, o.Node, now)
+	}
 	n.judgeSkew(skew, doubt)
 	forgotten := n.forgotten()
 	own := n.watch.seen[n.opts.Node]

@@ -41,7 +41,6 @@ func (n *Node) plan() {
 		if stale := h.stale(o, now); stale {
 			continue
 		}
-		h.hear(o.Epoch, now)
 		switch {
 		case h.phase == absent && n.claimable(o, heirs):
 			n.wanted = append(n.wanted, feedengine.Fence{Shard: o.Shard, Epoch: o.Epoch})
@@ -201,7 +200,11 @@ func (n *Node) sort(claimed []feedengine.Claimed, won *[]feedengine.Claimed) (ag
 		default:
 			n.metrics.claimsLost.Inc()
 		}
-		h.hear(c.Head.Epoch, now)
+		owner := "" // somebody else
+		if c.Won {
+			owner = n.opts.Node
+		}
+		h.hear(c.Head.Epoch, owner, now)
 	}
 	return again
 }

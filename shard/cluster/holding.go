@@ -24,6 +24,7 @@ type holding struct {
 	// with a lower one is older than that, or comes from a store that lost commits.
 	known   uint64
 	knownAt time.Time
+	knownOf string // the node that had it, "" when that is not known
 	// While leaving.
 	to    string
 	since time.Time
@@ -40,10 +41,12 @@ type taken struct {
 	why   string
 }
 
-// hear takes note of an epoch.
-func (h *holding) hear(epoch uint64, now time.Time) {
+// hear takes note of an epoch and of whose it is.
+func (h *holding) hear(epoch uint64, node string, now time.Time) {
 	if epoch > h.known {
-		h.known, h.knownAt = epoch, now
+		h.known, h.knownAt, h.knownOf = epoch, now, node
+	} else if epoch == h.known && h.knownOf == "" {
+		h.knownOf = node
 	}
 }
 

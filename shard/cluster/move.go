@@ -181,7 +181,7 @@ func (n *Node) await(s feedengine.ShardID, to string, place feedengine.Place, an
 			return fmt.Errorf("refused: %s", a.why)
 		}
 		n.mu.Lock()
-		n.shards[s].hear(a.epoch, time.Now())
+		n.shards[s].hear(a.epoch, to, time.Now())
 		n.mu.Unlock()
 		n.serves(to, []feedengine.Place{{Shard: s, Epoch: a.epoch}})
 		return nil

@@ -42,10 +42,6 @@ func (n *Node) Move(ctx context.Context, shard feedengine.ShardID, node string) 
 	n.mu.Lock()
 	s := n.watch.seen[node]
 	ok := s != nil && !s.dead && s.Shard && s.State == feedengine.MemberServing
-	var owner string
-	if int(shard) < len(n.owners) {
-		owner = n.owners[shard].Node
-	}
 	n.mu.Unlock()
 	if !ok {
 		return fmt.Errorf("%w, or it takes no shards: %q", ErrNoNode, node)
@@ -53,13 +49,29 @@ func (n *Node) Move(ctx context.Context, shard feedengine.ShardID, node string) 
 	if _, err := n.Query(ctx, node, "pin", args); err != nil {
 		return fmt.Errorf("move shard %d: %w", shard, err)
 	}
-	if owner == node {
-		return nil
+	for {
+		n.mu.Lock()
+		owner := n.shards[shard].knownOf
+		n.mu.Unlock()
+		if owner == node {
+			return nil
+		}
+		if _, err = n.Query(ctx, owner, "move", args); err == nil {
+			return nil
+		}
+		// Perhaps it has just gone somewhere else: that comes to be known.
+		select {
+		case <-time.After(moveLook):
+		case <-ctx.Done():
+			return fmt.Errorf("move shard %d: %w", shard, err)
+		}
+		n.mu.Lock()
+		moved := n.shards[shard].knownOf != owner
+		n.mu.Unlock()
+		if !moved {
+			return fmt.Errorf("move shard %d: %w", shard, err)
+		}
 	}
-	if _, err := n.Query(ctx, owner, "move", args); err != nil {
-		return fmt.Errorf("move shard %d: %w", shard, err)
-	}
-	return nil
 }
 
 // grant carries out a wish. A move waits until the shard has left.

@@ -36,7 +36,7 @@ func (r receiver) Receive(from link.Peer, m link.Message) {
 			n.host.Learn(m.Shard, m.Epoch, m.First, m.Events)
 		}
 	case link.Heads:
-		n.learnHeads(m)
+		n.learnHeads(from.Node, m)
 		if n.server != nil {
 			n.server.Receive(from, m) // from who was taken for dead, perhaps
 		}
@@ -44,7 +44,7 @@ func (r receiver) Receive(from link.Peer, m link.Message) {
 			n.router.Receive(from, m)
 		}
 	case link.Serving:
-		n.learnPlaces(m.Places)
+		n.learnPlaces(from.Node, m.Places)
 		if n.router != nil {
 			n.router.Receive(from, m)
 		}
@@ -84,18 +84,18 @@ func (n *Node) hear(from link.Peer, lost uint64) {
 }
 
 // learnHeads has the host catch up with what another node has committed.
-func (n *Node) learnHeads(m link.Heads) {
-	if n.host == nil {
-		return
-	}
+func (n *Node) learnHeads(from string, m link.Heads) {
 	now := time.Now()
 	n.mu.Lock()
 	for _, o := range m.Owned {
 		if int(o.Shard) < len(n.shards) {
-			n.shards[o.Shard].hear(o.Head.Epoch, now)
+			n.shards[o.Shard].hear(o.Head.Epoch, from, now)
 		}
 	}
 	n.mu.Unlock()
+	if n.host == nil {
+		return
+	}
 	for _, o := range m.Owned {
 		if int(o.Shard) < len(n.shards) {
 			n.host.LearnHead(o.Shard, o.Head)
@@ -103,13 +103,13 @@ func (n *Node) learnHeads(m link.Heads) {
 	}
 }
 
-func (n *Node) learnPlaces(places []feedengine.Place) {
+func (n *Node) learnPlaces(from string, places []feedengine.Place) {
 	now := time.Now()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, p := range places {
 		if int(p.Shard) < len(n.shards) {
-			n.shards[p.Shard].hear(p.Epoch, now)
+			n.shards[p.Shard].hear(p.Epoch, from, now)
 		}
 	}
 }
