@@ -292,8 +292,8 @@ func (a *actor) skip() {
 // ev got its ID.
 func (a *actor) passed(ev *feedengine.Event, upto uint64) (events []*feedengine.Event, lost bool) {
 	from, ok := a.follows[ev.ID]
-	if !ok { // made by another owner of this shard
-		from = a.host.ring.Floor()
+	if !ok { // of another owner: there is no telling what has been passed since
+		return nil, true
 	}
 	delete(a.follows, ev.ID)
 	followed := make(map[string]bool, len(ev.Users))

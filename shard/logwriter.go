@@ -110,6 +110,7 @@ type Writer struct {
 // tail is where one log stands as far as this node has written it.
 type tail struct {
 	owned bool
+	life  uint64 // how often the shard was taken up: what was submitted in an earlier life is refused
 	epoch uint64
 	first uint64 // seq with which the epoch begins
 	seq   uint64
@@ -123,6 +124,7 @@ func tailOf(h feedengine.Head) tail {
 // entry is a Pending in the writer's hands.
 type entry struct {
 	Pending
+	life  uint64          // of its shard, when it was submitted
 	epoch uint64          // of its shard, when it was sent
 	prior *feedengine.Key // who had the key before, once that is known
 	twins []*entry        // later writes of the same batch with the same key
@@ -155,10 +157,13 @@ func NewWriter(o WriterOptions) *Writer {
 func (w *Writer) Own(shard feedengine.ShardID, head feedengine.Head) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	life := w.logs[shard].life + 1
 	w.logs[shard] = tailOf(head)
+	w.logs[shard].life = life
 }
 
-// Disown gives a shard up of its own accord. What still waits for it is refused.
+// Disown gives a shard up of its own accord. What still waits for it is refused,
+// even if the shard has been taken up again until the writer gets to it.
 func (w *Writer) Disown(shard feedengine.ShardID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -207,7 +212,7 @@ func (w *Writer) Submit(p Pending) error {
 		w.metrics.overloaded.Inc()
 		return refusal(feedengine.Overloaded, "too many writes are waiting")
 	}
-	w.queue = append(w.queue, &entry{Pending: p})
+	w.queue = append(w.queue, &entry{Pending: p, life: w.logs[p.Write.Shard].life})
 	w.signal()
 	return nil
 }

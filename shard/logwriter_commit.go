@@ -91,7 +91,7 @@ func (w *Writer) number(batch []*entry) []*entry {
 		}
 		event := e.Write.Event
 		switch {
-		case !t.owned:
+		case !t.owned || e.life != t.life:
 			w.answer(e, Outcome{Err: shardLost})
 			return true
 		case !e.Deadline.IsZero() && now.After(e.Deadline):

@@ -231,9 +231,6 @@ func (r *Ring) Unsubscribe(wake chan<- struct{}) {
 	r.wakers.Store(&wakers)
 }
 
-// Floor is the oldest position that can still be read.
-func (r *Ring) Floor() uint64 { return r.floor.Load() }
-
 // walk shows the events of positions from to upto, upto not included, in order.
 // At ErrPassed some were shown and some are no longer there.
 func (r *Ring) walk(from, upto uint64, see func(*feedengine.Event)) error {
