@@ -10,7 +10,7 @@ import (
 // FrontOptions say what a front does itself.
 type FrontOptions struct {
 	Path    string        // of the upgrades, such as /v1/ws
-	Handler http.Handler  // of such requests, as they would come from net/http; it calls Accept or answers, and does not wait
+	Handler http.Handler  // of such requests, as they would come from net/http; it calls Accept or answers, does not wait, and keeps neither request nor writer
 	Wait    time.Duration // for the first byte of a connection; default 5 s
 }
 

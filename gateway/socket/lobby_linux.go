@@ -29,6 +29,8 @@ type lobby struct {
 	fronts   map[int]*front   // by listening descriptor
 	visitors map[int]*visitor // by descriptor: at most as many as the process may have
 	room     []byte
+	request  *upgradeRequest
+	fields   http.Header // of the answer
 }
 
 // visitor is a connection that has sent nothing so far.
@@ -41,7 +43,7 @@ type visitor struct {
 }
 
 func newLobby(p *epoll) *lobby {
-	return &lobby{p: p, fronts: map[int]*front{}, visitors: map[int]*visitor{}}
+	return &lobby{p: p, fronts: map[int]*front{}, visitors: map[int]*visitor{}, request: newUpgradeRequest(), fields: make(http.Header, 8)}
 }
 
 // event takes epoll's word for a descriptor of the lobby. What was closed or has
@@ -148,14 +150,15 @@ func (b *lobby) hear(v *visitor) {
 		return
 	}
 	b.forget(v)
-	r, rest, ok := parseUpgrade(b.room[:n], v.front.path)
+	r, rest, ok := b.request.parse(b.room[:n], v.front.path)
+	defer b.request.forget() // lest a token stay
 	if !ok {
 		b.hand(v, b.room[:n])
 		return
 	}
 	r.RemoteAddr = v.remote.String()
-	w := &reply{srv: b.p.srv, visitor: v, rest: rest, header: make(http.Header, 8)}
-	b.serve(w, r)
+	clear(b.fields)
+	b.serve(&reply{srv: b.p.srv, visitor: v, rest: rest, header: b.fields}, r)
 }
 
 // serve has the handler answer, and does with the connection what the answer says.

@@ -12,20 +12,34 @@ import (
 // Browsers send about 15.
 const maxFields = 40
 
-// upgradeRequest is a request and what it points to, in one piece.
+// upgradeRequest is a request and what it points to, in one piece that is used for
+// one request after the other: a new one for each would be 2 KB of the 12 that a
+// handshake allocates. Only the strings are the request's own.
 type upgradeRequest struct {
-	http.Request
-	url    url.URL
-	values [maxFields]string
+	request http.Request
+	url     url.URL
+	header  http.Header
+	values  [maxFields]string
+}
+
+func newUpgradeRequest() *upgradeRequest {
+	return &upgradeRequest{header: make(http.Header, 16)}
+}
+
+// forget lets go of the last request.
+func (u *upgradeRequest) forget() {
+	u.request = http.Request{}
+	clear(u.header)
+	clear(u.values[:])
 }
 
 var requestEnd = []byte("\r\n\r\n")
 
-// parseUpgrade reads a request if it is a WebSocket upgrade of path, whole, and of
+// parse reads a request if it is a WebSocket upgrade of path, whole, and of
 // a form about which no two readers can differ: one request line, one Host, one
 // Connection that says Upgrade, no body, nothing but printable ASCII. Of all else
 // it says false, and net/http decides. rest is what follows the request.
-func parseUpgrade(p []byte, path string) (r *http.Request, rest []byte, ok bool) {
+func (u *upgradeRequest) parse(p []byte, path string) (r *http.Request, rest []byte, ok bool) {
 	head, ok := bytes.CutPrefix(p, []byte("GET "))
 	if !ok {
 		return nil, nil, false
@@ -40,12 +54,12 @@ func parseUpgrade(p []byte, path string) (r *http.Request, rest []byte, ok bool)
 	if !ok || line != path+" HTTP/1.1" {
 		return nil, nil, false
 	}
-	u := &upgradeRequest{Request: http.Request{
-		Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: make(http.Header, 12), Body: http.NoBody, RequestURI: path,
-	}}
-	u.url.Path = path
-	u.URL = &u.url
+	u.forget()
+	u.url = url.URL{Path: path}
+	u.request = http.Request{
+		Method: http.MethodGet, URL: &u.url, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: u.header, Body: http.NoBody, RequestURI: path,
+	}
 	n := 0
 	for more := true; more; n++ {
 		var field string
@@ -54,22 +68,38 @@ func parseUpgrade(p []byte, path string) (r *http.Request, rest []byte, ok bool)
 		if !ok || n == maxFields || !isToken(name) || !isPrintable(value) {
 			return nil, nil, false
 		}
-		name, value = textproto.CanonicalMIMEHeaderKey(name), strings.Trim(value, " \t")
+		name, value = canonical(name), strings.Trim(value, " \t")
 		if name == "Host" {
-			if u.Host != "" || !isHost(value) {
+			if u.request.Host != "" || !isHost(value) {
 				return nil, nil, false
 			}
-			u.Host = value
+			u.request.Host = value
 			continue
 		}
-		if have := u.Header[name]; have != nil {
-			u.Header[name] = append(have, value)
+		if have := u.header[name]; have != nil {
+			u.header[name] = append(have, value)
 			continue
 		}
 		u.values[n] = value
-		u.Header[name] = u.values[n : n+1 : n+1]
+		u.header[name] = u.values[n : n+1 : n+1]
 	}
-	return &u.Request, rest, u.Host != "" && plainUpgrade(u.Header)
+	return &u.request, rest, u.request.Host != "" && plainUpgrade(u.header)
+}
+
+// canonical is the name as it stands in an http.Header. Those of a WebSocket would
+// be made anew each time: net/textproto does not know them by heart.
+func canonical(name string) string {
+	switch name {
+	case "Sec-WebSocket-Key":
+		return "Sec-Websocket-Key"
+	case "Sec-WebSocket-Version":
+		return "Sec-Websocket-Version"
+	case "Sec-WebSocket-Protocol":
+		return "Sec-Websocket-Protocol"
+	case "Sec-WebSocket-Extensions":
+		return "Sec-Websocket-Extensions"
+	}
+	return textproto.CanonicalMIMEHeaderKey(name)
 }
 
 // plainUpgrade says that the header asks for a WebSocket, has no body behind it

@@ -59,6 +59,9 @@ var requests = []struct {
 	{"too many fields", "\r\n\r\n", strings.Repeat("\r\nX-A: b", maxFields) + "\r\n\r\n", false},
 }
 
+// parseUpgrade reads one request after another.
+var parseUpgrade = newUpgradeRequest().parse
+
 func TestParseUpgrade(t *testing.T) {
 	for _, c := range requests {
 		text := strings.ReplaceAll(plainRequest, c.from, c.to)
