@@ -71,6 +71,12 @@ func TestNumbersThatComeTwiceOrGoBack(t *testing.T) {
 	}
 	x = newRig(t)
 	x.connected("a", 0, false, 0)
+	x.get(x.event(1, x.by(0, 0)), x.event(1, x.by(0, 1)))
+	if x.faults() != "doubled" {
+		t.Errorf("two events with one number: %s", x.faults())
+	}
+	x = newRig(t)
+	x.connected("a", 0, false, 0)
 	x.get(x.event(2, x.by(0, 1)), x.event(1, x.by(0, 0)), x.event(3, x.by(0, 2)), x.event(2, x.by(0, 1)))
 	if x.faults() != "swapped swapped" {
 		t.Errorf("back from 3 to 2: %s", x.faults())
@@ -268,6 +274,20 @@ func TestReadMarks(t *testing.T) {
 	x.get(`{"n":3,"event":{"type":"read","of":"feed","upto":"999999"}}`)
 	if x.faults() != "wrong_mark" {
 		t.Errorf("a mark that nobody set: %q", x.faults())
+	}
+}
+
+func TestAReadMarkThatIsNotWhereItWasPut(t *testing.T) {
+	for _, off := range []int{-1, 1} {
+		x := newRig(t)
+		x.connected("a", 0, false, 0)
+		number := x.by(0, 0)
+		x.get(x.event(1, number))
+		x.Read()
+		x.get(fmt.Sprintf(`{"re":5,"ok":{"unread":{"feed":0,"notifications":0,"messages":0,"v":9},"upto":"%d"}}`, 1000+number+off))
+		if x.faults() != "wrong_mark" {
+			t.Errorf("off by %d: %q", off, x.faults())
+		}
 	}
 }
 

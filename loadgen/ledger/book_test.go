@@ -181,6 +181,15 @@ func TestUnfollowsAndFollows(t *testing.T) {
 	if b.Page(1, 120) || b.Page(1, 130) {
 		t.Error("a page brings posts from before the follow")
 	}
+	b = churned(100, 120)
+	b.Following(1)
+	if b.Page(1, 140) {
+		t.Error("a page brings posts while nobody knows from which on")
+	}
+	b.Followed(1, 130)
+	if b.Page(1, 120) || !b.Page(1, 140) {
+		t.Error("a page brings other posts than those above the follow")
+	}
 	b = churned(100)
 	if got := verdict(t, b, 0); got != string(Missing) {
 		t.Errorf("120 should have come: %q", got)
