@@ -16,9 +16,9 @@ import (
 )
 
 // handshakesPerCore is the default rate of handshakes for each core. One costs
-// 225 to 370 µs of CPU with its token and attach, the more where the view has to
-// be loaded (make bench-sockets), so this leaves those who are connected half of
-// the machine while all others come back.
+// 150 to 270 µs of CPU with its token and attach, the more where the view has to
+// be loaded (make bench-sockets), so this leaves those who are connected more than
+// half of the machine while all others come back.
 const handshakesPerCore = 1500
 
 // leastAttaches may be under way however low the rate.

@@ -21,8 +21,12 @@
 // Fill; the server's clock goroutine calls Timer. Each holds a reference while it
 // works; whoever gives back the last one ends the descriptor and calls Closed.
 //
-// What it leaves to the http.Server around it: deadlines for the handshake
-// (ReadHeaderTimeout), and TCP keep-alives, which heartbeats make needless
+// A front (Server.Front) takes plain upgrades before net/http does: they wait in the
+// epoll of the sockets, in its lobby, until their request is here, and are answered
+// by the same handler and the same Accept.
+//
+// What it leaves to the http.Server around it: all other requests, deadlines for
+// handshakes that come in pieces (ReadHeaderTimeout), and TCP keep-alives, which heartbeats make needless
 // (net.ListenConfig.KeepAlive below zero saves the kernel a timer per
 // connection). The request's context ends with the handshake.
 //
