@@ -48,7 +48,14 @@ var lines = []line{
 		return r.ofServer(func(s *Server) string { return fmt.Sprintf("%.2f", s.CPUs) })
 	}},
 	{"storage queries", func(r *Report) string {
-		return r.ofServer(func(s *Server) string { return fmt.Sprintf("%.0f", s.Counters["feedgate_storage_queries_total"]) })
+		return r.ofServer(func(s *Server) string {
+			return fmt.Sprintf("%.0f, %.0f loads", s.Counters["feedgate_storage_queries_total"], s.Counters[`feedgate_storage_queries_total{op="load"}`])
+		})
+	}},
+	{"shards moved", func(r *Report) string {
+		return r.ofServer(func(s *Server) string {
+			return fmt.Sprintf("%.0f", s.Counters["feedgate_shard_moves_received_total"]+s.Counters[`feedgate_shard_claims_total{outcome="won"}`])
+		})
 	}},
 	{"loadgen CPUs", func(r *Report) string { return fmt.Sprintf("%.2f", r.Self.CPUs) }},
 	{"loadgen memory", func(r *Report) string {

@@ -64,8 +64,8 @@ func (s *scraper) one(ctx context.Context, url string, sums map[string]float64) 
 	return true
 }
 
-// addMetrics adds the values of a page of metrics, those of all labels of a name
-// together.
+// addMetrics adds the values of a page of metrics: those of all labels of a name
+// together, and those of each set of labels, in which the worker does not count.
 func addMetrics(page string, sums map[string]float64) {
 	for line := range strings.Lines(page) {
 		line = strings.TrimSpace(line)
@@ -73,19 +73,30 @@ func addMetrics(page string, sums map[string]float64) {
 		if i < 0 || strings.HasPrefix(line, "#") {
 			continue
 		}
-		name, _, _ := strings.Cut(line[:i], "{")
-		if v, err := strconv.ParseFloat(line[i+1:], 64); err == nil {
-			sums[strings.TrimSpace(name)] += v
+		v, err := strconv.ParseFloat(line[i+1:], 64)
+		if err != nil {
+			continue
+		}
+		name, labels, _ := strings.Cut(strings.TrimSpace(line[:i]), "{")
+		sums[name] += v
+		if rest, ok := strings.CutPrefix(labels, `worker="`); ok {
+			_, labels, _ = strings.Cut(rest, `"`)
+			labels = strings.TrimPrefix(labels, ",")
+		}
+		if labels != "" && labels != "}" {
+			sums[name+"{"+labels] += v
 		}
 	}
 }
 
-// grown is by how much the server's own counters grew.
+// grown is by how much the server's own counters grew. A node that was started
+// again counts from 0; what is less than it was is left out.
 func grown(before, after reading) map[string]float64 {
 	d := map[string]float64{}
-	for name, v := range after.sums {
-		if strings.HasPrefix(name, "feedgate_") && strings.HasSuffix(name, "_total") && v != before.sums[name] {
-			d[name] = v - before.sums[name]
+	for series, v := range after.sums {
+		name, _, _ := strings.Cut(series, "{")
+		if strings.HasPrefix(name, "feedgate_") && strings.HasSuffix(name, "_total") && v > before.sums[series] {
+			d[series] = v - before.sums[series]
 		}
 	}
 	return d
