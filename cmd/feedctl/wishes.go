@@ -17,6 +17,11 @@ const drainLook = 500 * time.Millisecond
 
 // Run drains a node, and waits until it is gone.
 func (c *drainCmd) Run(ctx context.Context, s *session) error {
+	st, _, err := s.state(ctx)
+	if err != nil {
+		return fmt.Errorf("drain %s: %w", c.Node, err)
+	}
+	itself := st.Node == c.Node
 	if err := s.post(ctx, "/cluster/drain", map[string]any{"node": c.Node}); err != nil {
 		return fmt.Errorf("drain %s: %w", c.Node, err)
 	}
@@ -30,9 +35,8 @@ func (c *drainCmd) Run(ctx context.Context, s *session) error {
 		st, _, err := s.state(ctx)
 		left, there := st.left(c.Node)
 		switch {
-		case errors.Is(err, errAway) && ctx.Err() == nil:
-			// It was the node that we asked by.
-			return s.said(map[string]any{"node": c.Node, "gone": true}, c.Node+" does not answer any more: it is gone, if it was the node at --admin")
+		case itself && errors.Is(err, errAway) && ctx.Err() == nil:
+			return s.said(map[string]any{"node": c.Node, "gone": true}, c.Node+" was the node that answered here, and is gone")
 		case err == nil && !there:
 			return s.said(map[string]any{"node": c.Node, "gone": true}, c.Node+" is gone")
 		case err == nil && left != told && !s.json:
