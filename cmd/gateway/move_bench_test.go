@@ -46,9 +46,15 @@ func BenchmarkMove(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for i := range shards * residents {
-		[]*mover{x, y}[i%2].attach(fmt.Sprint("user", i))
+	var attaching sync.WaitGroup
+	for first := range 64 {
+		attaching.Go(func() {
+			for i := first; i < shards*residents; i += 64 {
+				[]*mover{x, y}[i%2].attach(fmt.Sprint("user", i))
+			}
+		})
 	}
+	attaching.Wait()
 
 	halt := make(chan struct{})
 	var traffic sync.WaitGroup
@@ -86,12 +92,20 @@ func BenchmarkMove(b *testing.B) {
 	want := posts.Load() * follows / authors * shards * residents
 	eventually(b, "all posts are delivered", func() bool { return x.delivered.Load()+y.delivered.Load() >= want })
 	for _, n := range []*mover{x, y} {
-		if resets := n.resets.Load(); resets > 0 {
-			b.Errorf("%d sessions were reset", resets)
+		if resets, refused := n.resets.Load(), n.refused.Load(); resets+refused > 0 {
+			b.Errorf("%d sessions were reset, %d refused", resets, refused)
 		}
 	}
-	pauses := x.pauses()
-	pauses.add(y.pauses())
+	const stage = `feedgate_shard_move_stage_seconds{stage="%s"}`
+	for _, s := range []string{"stop", "encode", "decode", "claim", "open"} {
+		p := x.pauses(fmt.Sprintf(stage, s))
+		p.add(y.pauses(fmt.Sprintf(stage, s)))
+		b.ReportMetric(p.quantile(0.5), s+"-p50-ms")
+		b.ReportMetric(p.quantile(0.99), s+"-p99-ms")
+	}
+	const pause = "feedgate_shard_move_pause_seconds"
+	pauses := x.pauses(pause)
+	pauses.add(y.pauses(pause))
 	b.ReportMetric(pauses.quantile(0.5), "pause-p50-ms")
 	b.ReportMetric(pauses.quantile(0.99), "pause-p99-ms")
 	b.ReportMetric(float64(pauses.n), "moves")
@@ -113,6 +127,7 @@ type mover struct {
 	last      atomic.Uint64
 	delivered atomic.Int64
 	resets    atomic.Int64
+	refused   atomic.Int64 // attaches
 }
 
 func (m *movers) node(name string) *mover {
@@ -166,7 +181,9 @@ func (n *mover) ask(user string, do feedengine.Action) feedengine.Result {
 }
 
 func (n *mover) attach(user string) {
-	n.ask(user, feedengine.Attach{Session: feedengine.SessionID(n.last.Add(1))})
+	if res := n.ask(user, feedengine.Attach{Session: feedengine.SessionID(n.last.Add(1))}); res.Err != nil {
+		n.refused.Add(1)
+	}
 }
 
 func (n *mover) Deliver(d feedengine.Delivery) {
@@ -184,8 +201,8 @@ type pauses struct {
 	n    uint64
 }
 
-func (n *mover) pauses() (p pauses) {
-	n.set.GetOrCreateHistogram("feedgate_shard_move_pause_seconds").VisitNonZeroBuckets(func(r string, count uint64) {
+func (n *mover) pauses(name string) (p pauses) {
+	n.set.GetOrCreateHistogram(name).VisitNonZeroBuckets(func(r string, count uint64) {
 		_, end, _ := strings.Cut(r, "...")
 		upTo, err := strconv.ParseFloat(end, 64)
 		if err == nil {

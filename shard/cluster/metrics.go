@@ -21,6 +21,7 @@ type nodeMetrics struct {
 	movesTimedOut *metrics.Counter
 	movesDropped  *metrics.Counter // pieces of handovers that were of no use
 	pause         *metrics.Histogram
+	stages        map[string]*metrics.Histogram
 	queries       *metrics.Counter
 }
 
@@ -44,6 +45,12 @@ func (m *nodeMetrics) register(n *Node, set *metrics.Set) {
 	// From the stop of work at the old owner until it hears that the new one
 	// serves: the way back is in it, as it is for whoever waits.
 	m.pause = set.NewHistogram("feedgate_shard_move_pause_seconds")
+	// What of it takes how long: until work has stopped and the state is copied, to
+	// make it bytes, to read them, to claim, to serve.
+	m.stages = map[string]*metrics.Histogram{}
+	for _, stage := range []string{"stop", "encode", "decode", "claim", "open"} {
+		m.stages[stage] = set.NewHistogram(`feedgate_shard_move_stage_seconds{stage="` + stage + `"}`)
+	}
 	m.queries = set.NewCounter("feedgate_node_queries_total")
 	set.NewGauge("feedgate_node_clock_skew_seconds", func() float64 {
 		n.mu.Lock()

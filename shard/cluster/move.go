@@ -110,6 +110,7 @@ func (n *Node) move(s feedengine.ShardID, to string, number uint64, answer <-cha
 		n.settlePhase(s, serving)
 		return fmt.Errorf("stop work: %w", err)
 	}
+	n.metrics.stages["stop"].UpdateDuration(began)
 	err = n.send(to, number, place, state)
 	if err == nil {
 		err = n.await(s, to, place, answer)
@@ -148,7 +149,9 @@ var (
 
 // send sends a shard's state in pieces.
 func (n *Node) send(to string, number uint64, place feedengine.Place, state *feedengine.Handover) error {
+	began := time.Now()
 	data := feedengine.EncodeHandover(state)
+	n.metrics.stages["encode"].UpdateDuration(began)
 	parts := max(1, (len(data)+piece-1)/piece)
 	if parts > maxPieces {
 		return errTooLarge

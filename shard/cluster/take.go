@@ -147,7 +147,9 @@ func (n *Node) accept(s feedengine.ShardID, take func()) error {
 // takeOver claims a shard, whose phase is claiming, on condition that nobody has
 // since the old owner stopped, and serves it from the state that came.
 func (n *Node) takeOver(in *intake) (epoch uint64, err error) {
+	began := time.Now()
 	state, err := feedengine.DecodeHandover(bytes.Join(in.pieces, nil))
+	n.metrics.stages["decode"].UpdateDuration(began)
 	if err == nil && state.Shard != in.shard {
 		err = errPiece
 	}
@@ -157,6 +159,7 @@ func (n *Node) takeOver(in *intake) (epoch uint64, err error) {
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, takePatience)
 	defer cancel()
+	began = time.Now()
 	won, err := n.raise(ctx, []feedengine.Fence{{Shard: in.shard, Epoch: in.epoch}})
 	switch {
 	case err != nil:
@@ -167,10 +170,13 @@ func (n *Node) takeOver(in *intake) (epoch uint64, err error) {
 		n.release(in.shard)
 		return 0, errLateClaim
 	}
+	n.metrics.stages["claim"].UpdateDuration(began)
+	began = time.Now()
 	head := won[0].Head
 	if !n.open(in.shard, head, state) {
 		return 0, errNotOpened
 	}
+	n.metrics.stages["open"].UpdateDuration(began)
 	n.metrics.movedIn.Inc()
 	n.tell([]feedengine.Place{{Shard: in.shard, Epoch: head.Epoch}})
 	return head.Epoch, nil
