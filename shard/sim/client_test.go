@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
 )
@@ -26,6 +27,7 @@ type client struct {
 	counts feedengine.Counts
 	base   *feedengine.Page // the page it began with; later posts come as events
 	got    []numbered       // since base
+	since  string           // when and how that was
 }
 
 type numbered struct {
@@ -56,7 +58,8 @@ func (c *client) rewind(n uint64) {
 }
 
 // begin: what the client shows is the page, and what comes from here on.
-func (c *client) begin(stream feedengine.StreamID, n uint64, page *feedengine.Page) {
+func (c *client) begin(how string, stream feedengine.StreamID, n uint64, page *feedengine.Page) {
+	c.since = fmt.Sprintf("%s at %.4f with %d posts at n=%d", how, time.Since(c.w.began).Seconds(), len(page.Posts), n)
 	c.stream, c.n, c.got, c.base, c.counts = stream, n, nil, page, feedengine.Counts{}
 }
 
@@ -69,7 +72,7 @@ func (c *client) connected(resume *feedengine.Resume, r feedengine.Result) {
 		if page == nil { // it asks for the feed
 			page = c.w.db.Facts(c.user).Page
 		}
-		c.begin(r.Stream, r.N, page)
+		c.begin("connected", r.Stream, r.N, page)
 	case resume == nil || r.Stream != resume.Stream || r.N != resume.N+uint64(r.Replay):
 		c.w.failf("%v: resumed %+v with %+v", c, resume, r)
 	}
@@ -121,7 +124,7 @@ func (c *client) reset(r feedengine.Reset) {
 	page := c.w.db.Facts(c.user).Page
 	counts := c.counts
 	same := r.Stream == c.stream
-	c.begin(r.Stream, r.N, page)
+	c.begin("reset", r.Stream, r.N, page)
 	if same {
 		c.counts = counts
 	}
@@ -133,7 +136,7 @@ func (c *client) reset(r feedengine.Reset) {
 func (c *client) check() error {
 	f := c.w.db.Facts(c.user)
 	if int(c.counts.Feed) != f.Feed.Total {
-		return fmt.Errorf("%v: shows %d unread (v=%d), the facts say %d", c, c.counts.Feed, c.counts.V, f.Feed.Total)
+		return fmt.Errorf("%v: shows %d unread (v=%d), the facts say %d above %d: %v; %s", c, c.counts.Feed, c.counts.V, f.Feed.Total, f.Feed.Mark, f.Feed.Unread, c.since)
 	}
 	since := map[string]feedengine.ID{c.user: 0}
 	for _, e := range f.Follows {
@@ -174,13 +177,13 @@ func (c *client) check() error {
 	}
 	for _, p := range f.Page.Posts {
 		if _, ok := shown[p.ID]; counts(p.ID, p.Author) && !ok {
-			return fmt.Errorf("%v: does not show post %d of %s: %q; began with a page of %d, since then %d events", c, p.ID, p.Author, p.Text, len(c.base.Posts), len(c.got))
+			return fmt.Errorf("%v: does not show post %d of %s: %q %v; %s", c, p.ID, p.Author, p.Text, c.w.fateOf(p.ID), c.since)
 		}
 		delete(shown, p.ID)
 	}
 	for _, id := range slices.Sorted(maps.Keys(shown)) {
 		if counts(id, shown[id]) {
-			return fmt.Errorf("%v: shows post %d of %s, which there is not", c, id, shown[id])
+			return fmt.Errorf("%v: shows post %d of %s, which there is not: %v; came as %d, %s", c, id, shown[id], c.w.fateOf(id), came[id], c.since)
 		}
 	}
 	return nil

@@ -56,6 +56,9 @@ func (w *world) fateOf(id feedengine.ID) (all []string) {
 			}
 		}
 	}
+	if w.ledger.lost[id] {
+		all = append(all, "which the store forgot")
+	}
 	return all
 }
 

@@ -15,7 +15,6 @@ type database struct {
 	state          // as of the last commit
 	history []step // all that was ever committed, to be replayed when some of it is lost
 	trimmed []uint64
-	members map[string]row
 	ghosts  []ghost
 	defects []string
 	lossy   bool // something was lost: writers that do not know leave holes
@@ -34,6 +33,8 @@ type state struct {
 	keys   map[keyName]feedengine.Key
 	taken  map[feedengine.ID]bool // ids of posts, deleted or not
 	facts  *facts
+
+	members map[string]row
 }
 
 type keyName struct{ user, op, key string }
@@ -43,10 +44,12 @@ type markName struct {
 	list feedengine.List
 }
 
-// step is one commit: writes, or the claim of a shard.
+// step is one commit: writes, or the claim of a shard, or a change of members.
 type step struct {
 	writes []feedengine.Write
 	claim  *feedengine.Owner
+	beat   *row
+	leave  string
 }
 
 // ghost is a commit still under way on a broken connection. It holds the rows of
@@ -60,7 +63,6 @@ func newDatabase(shards int) *database {
 	return &database{
 		state:   newState(shards),
 		trimmed: make([]uint64, shards),
-		members: map[string]row{},
 		hidden:  map[keyName]bool{},
 	}
 }
@@ -70,6 +72,7 @@ func newState(shards int) state {
 		logs: make([][]*feedengine.Event, shards), epochs: make([]uint64, shards),
 		firsts: make([]uint64, shards), owners: make([]string, shards),
 		keys: map[keyName]feedengine.Key{}, taken: map[feedengine.ID]bool{}, facts: newFacts(),
+		members: map[string]row{},
 	}
 	for i := range s.firsts {
 		s.firsts[i] = 1
@@ -88,6 +91,10 @@ func (s *state) apply(one step) {
 		s.epochs[c.Shard], s.owners[c.Shard] = c.Epoch, c.Node
 		s.firsts[c.Shard] = uint64(len(s.logs[c.Shard])) + 1
 	}
+	if one.beat != nil {
+		s.members[one.beat.Node] = *one.beat
+	}
+	delete(s.members, one.leave)
 	for _, w := range one.writes {
 		if e := w.Event; e != nil {
 			for uint64(len(s.logs[w.Shard]))+1 < e.Seq {

@@ -30,7 +30,7 @@ func (db *database) endGhosts(which func(ghost) bool, commit bool) {
 
 // Lose is a failover to a replica that lacked the last commits: up to n of them
 // that wrote something, and none from before the last claim, whose epoch it
-// knew; and everybody's last beats. It returns the events that are gone. From
+// knew; with them the beats since, and so many of each node before. It returns the events that are gone. From
 // then on a writer that has not noticed leaves a hole in its log, as a table
 // would let it.
 func (s *Store) Lose(n int, beats uint64) (lost []*feedengine.Event) {
@@ -39,9 +39,11 @@ func (s *Store) Lose(n int, beats uint64) (lost []*feedengine.Event) {
 	defer db.mu.Unlock()
 	db.ghosts, db.lossy = nil, true
 	keep := len(db.history)
-	for keep > 0 && n > 0 && db.history[keep-1].claim == nil {
-		keep--
-		n--
+	for at := keep; at > 0 && n > 0 && db.history[at-1].claim == nil; at-- {
+		if db.history[at-1].writes != nil {
+			keep = at - 1
+			n--
+		}
 	}
 	for _, one := range db.history[keep:] {
 		for _, w := range one.writes {
@@ -51,13 +53,13 @@ func (s *Store) Lose(n int, beats uint64) (lost []*feedengine.Event) {
 		}
 	}
 	db.history = db.history[:keep]
-	for node, r := range db.members {
-		r.Beat -= min(r.Beat, beats)
-		db.members[node] = r
-	}
 	db.state = newState(len(db.logs))
 	for _, one := range db.history {
 		db.state.apply(one)
+	}
+	for node, r := range db.members {
+		r.Beat -= min(r.Beat, beats)
+		db.members[node] = r
 	}
 	for shard, log := range db.logs {
 		db.trimmed[shard] = min(db.trimmed[shard], uint64(max(0, len(log)-1)))
@@ -85,7 +87,7 @@ func (s *Store) Appended() (commits [][]feedengine.Write) {
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()
 	for _, one := range s.db.history {
-		if one.claim == nil {
+		if one.writes != nil {
 			commits = append(commits, one.writes)
 		}
 	}

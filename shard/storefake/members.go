@@ -35,7 +35,7 @@ func (s *Store) Beat(ctx context.Context, m feedengine.Member) (roll feedengine.
 			return fmt.Errorf("node %s: %w", m.Node, feedengine.ErrFenced)
 		}
 		m.Beat = old.Beat + 1
-		db.members[m.Node] = row{m, now}
+		db.commit(step{beat: &row{m, now}})
 		maps.DeleteFunc(db.members, func(_ string, r row) bool { return now.Sub(r.renewed) > forgotten })
 		roll = feedengine.Roll{Now: now, Owners: db.listOwners()}
 		for _, node := range slices.Sorted(maps.Keys(db.members)) {
@@ -56,7 +56,7 @@ func (s *Store) Leave(ctx context.Context, node string, incarnation uint64) erro
 		db.mu.Lock()
 		defer db.mu.Unlock()
 		if db.members[node].Incarnation == incarnation {
-			delete(db.members, node)
+			db.commit(step{leave: node})
 		}
 		return nil
 	})
