@@ -54,6 +54,9 @@ type Log interface {
 	// the log rows, the keys, and the rows that the events mean for posts and
 	// follows. Marks merge by maximum. At nil the commit is on disk.
 	//
+	// ErrFenced also when the events do not follow the last one of their log: a
+	// database that came back without its last commits is not written on to with a gap.
+	//
 	// Without writes it only says whether the fences hold.
 	//
 	// Following again changes nothing; of several changes of an edge in one commit

@@ -50,6 +50,7 @@ func arguments(n int) map[string][]string {
 		"Setting": {"'shards'"}, "Set": {"'shards'", "'256'"},
 
 		"Fence":       {shards, shards},
+		"Unbroken":    {shards, shards},
 		"InsertLog":   {numbers, fresh, numbers, fresh, numbers, users, users},
 		"InsertKeys":  {users, users, users, hashes, numbers, "20000"},
 		"InsertPosts": {fresh, users, users, users, numbers, numbers},

@@ -41,14 +41,18 @@ func held(t *testing.T) (p *proxy, url string) {
 	p.arm(holdCommit)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	go func() { <-p.held; cancel() }() // ends with the test's context at the latest
-	if err := s.Append(ctx, fences, writes); !errors.Is(err, feedengine.ErrUnknownOutcome) {
-		t.Fatalf("append without an answer: %v, want ErrUnknownOutcome", err)
-	}
+	result := make(chan error, 1)
+	go func() { result <- s.Append(ctx, fences, writes) }() // ends with ctx
+	<-p.held
+	// Not before all has run: giving up sends a request to cancel what runs.
 	eventually(t, "the ghost holds its lock", func() bool {
 		return count(t, url, `SELECT count(*) FROM pg_stat_activity
-			WHERE application_name = 'n1' AND state = 'active' AND xact_start IS NOT NULL AND backend_xid IS NOT NULL AND datname = current_database()`) == 1
+			WHERE application_name = 'n1' AND state = 'active' AND wait_event = 'ClientRead' AND backend_xid IS NOT NULL AND datname = current_database()`) == 1
 	})
+	cancel()
+	if err := <-result; !errors.Is(err, feedengine.ErrUnknownOutcome) {
+		t.Fatalf("append without an answer: %v, want ErrUnknownOutcome", err)
+	}
 	return p, url
 }
 
@@ -116,6 +120,24 @@ func TestFrozenOwner(t *testing.T) {
 	events, err := s.ReadLog(t.Context(), 1, 0, 10)
 	if err != nil || len(events) != 1 || events[0].Epoch != 2 {
 		t.Errorf("log: %d events, %v", len(events), err)
+	}
+}
+
+// TestStaleClaimEndsNobody: a claimer whose expectation is out of date cannot win,
+// and does not end the backends of who has won since.
+func TestStaleClaimEndsNobody(t *testing.T) {
+	t.Parallel()
+	_, url := held(t)
+	s := open(t, url, "n2", 4)
+	s.SetFrozenAfter(20 * time.Millisecond)
+	if _, err := s.Claim(t.Context(), "n2", []feedengine.Fence{{Shard: 1, Epoch: 0}}); !errors.Is(err, feedengine.ErrUnavailable) {
+		t.Errorf("claim of a shard that is being written to, by an old epoch: %v, want ErrUnavailable", err)
+	}
+	if n := count(t, url, `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'n1' AND backend_xid IS NOT NULL AND datname = current_database()`); n != 1 {
+		t.Error("the owner's backend was ended")
+	}
+	if head := claim(t, s, "n2"); head.Epoch != 2 || head.Seq != 0 {
+		t.Errorf("head %+v after a claim that expects what is", head)
 	}
 }
 

@@ -20,6 +20,7 @@ type queries struct {
 
 	// Append.
 	Fence       string // $1 shards, $2 epochs: locks in shard order; fails when one differs
+	Unbroken    string // $1 shards, $2 seqs to come: fails when a log does not end below its seq
 	InsertLog   string // $1 shards, $2 seqs, $3 epochs, $4 ids, $5 kinds, $6 actors, $7 bodies
 	InsertKeys  string // $1 users, $2 ops, $3 keys, $4 hashes, $5 ids, $6 older ones may be replaced; fails when one is taken
 	InsertPosts string // $1 ids, $2 authors, $3 kinds, $4 texts, $5 likes, $6 comments
@@ -87,6 +88,13 @@ WITH held AS (
     FOR NO KEY UPDATE OF s)
 SELECT feedgate_require((SELECT count(*) FROM held WHERE ours) = cardinality($1::smallint[]),
     'FG001', 'shard claimed under another epoch')`,
+	// Below the first seq there is the log's last row, which is never trimmed.
+	Unbroken: `
+WITH broken AS (
+    SELECT 1 FROM unnest($1::smallint[], $2::bigint[]) e(shard, seq)
+    LEFT JOIN LATERAL (SELECT 1 AS there FROM log WHERE shard = e.shard AND seq = e.seq - 1 OFFSET 0) l ON true
+    WHERE e.seq > 1 AND l.there IS NULL)
+SELECT feedgate_require(NOT EXISTS (SELECT 1 FROM broken), 'FG001', 'the log does not end where its writer left it')`,
 	InsertLog: `
 INSERT INTO log (shard, seq, epoch, id, kind, actor, body)
 SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::text[], $7::text[])`,

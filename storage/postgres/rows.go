@@ -132,6 +132,23 @@ func (r *rows) sort() {
 	slices.Sort(r.deleted)
 }
 
+// firsts are the events of the lowest seq of each log.
+func (r *rows) firsts() []*feedengine.Event {
+	first := make(map[feedengine.ShardID]int, len(r.fences)) // index in events
+	var events []*feedengine.Event
+	for _, e := range r.events {
+		i, ok := first[e.Shard]
+		switch {
+		case !ok:
+			first[e.Shard] = len(events)
+			events = append(events, e)
+		case e.Seq < events[i].Seq:
+			events[i] = e
+		}
+	}
+	return events
+}
+
 // batch is the append as statements: the fence and those that have rows.
 func (r *rows) batch(now time.Time) *pgx.Batch {
 	b := &pgx.Batch{}
@@ -139,6 +156,10 @@ func (r *rows) batch(now time.Time) *pgx.Batch {
 		column(r.fences, func(f feedengine.Fence) int16 { return int16(f.Shard) }),
 		column(r.fences, func(f feedengine.Fence) int64 { return int64(f.Epoch) }))
 	if es := r.events; len(es) > 0 {
+		first := r.firsts()
+		b.Queue(q.Unbroken,
+			column(first, func(e *feedengine.Event) int16 { return int16(e.Shard) }),
+			column(first, func(e *feedengine.Event) int64 { return int64(e.Seq) }))
 		b.Queue(q.InsertLog,
 			column(es, func(e *feedengine.Event) int16 { return int16(e.Shard) }),
 			column(es, func(e *feedengine.Event) int64 { return int64(e.Seq) }),

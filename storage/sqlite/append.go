@@ -68,6 +68,9 @@ func (s *Store) putEvent(ctx context.Context, c *conn, e *feedengine.Event) (err
 		return err
 	}
 	head := &s.heads.of[e.Shard]
+	if e.Seq > head.Seq+1 {
+		return fmt.Errorf("%w: event %d is to be %d of shard %d, whose log stands at %d", feedengine.ErrFenced, e.ID, e.Seq, e.Shard, head.Seq)
+	}
 	if e.Seq <= head.Seq || e.Epoch != head.Epoch {
 		return refused("event %d of epoch %d of shard %d, whose log stands at %d of epoch %d", e.Seq, e.Epoch, e.Shard, head.Seq, head.Epoch)
 	}

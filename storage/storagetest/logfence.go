@@ -96,6 +96,22 @@ func testFenced(t *testing.T, h Harness) {
 	}
 	now.post("alice", "after")
 	now.commit(t)
+
+	// A writer that takes a log for longer than it is, as after commits were lost.
+	whole := now.head
+	now.post("alice", "lost")
+	now.take()
+	gap := now.post("alice", "above a gap")
+	good := other.post("carol", "beside it")
+	err = s.Append(t.Context(), []feedengine.Fence{now.fence(), other.fence()}, append(now.take(), other.take()...))
+	if !errors.Is(err, feedengine.ErrFenced) {
+		t.Errorf("append above a gap: %v, want ErrFenced", err)
+	}
+	now.gone(t, gap.ID)
+	other.gone(t, good.ID)
+	now.head = whole
+	now.post("alice", "where the log ends")
+	now.commit(t)
 }
 
 // testConcurrentClaims lets claimers fight over sets of shards that overlap.
