@@ -14,6 +14,7 @@ run: build ## build a node and run it here, with no configuration: SQLite in ./d
 
 build: ## build the binaries into ./bin
 	$(GO) build -o $(BIN) ./cmd/gateway
+	$(GO) build -o bin/feedctl ./cmd/feedctl
 	$(GO) build -o bin/loadgen ./cmd/loadgen
 
 test: ## everything: format, vet, staticcheck, go test -race, the JS client, a real browser
