@@ -122,9 +122,8 @@ func (db *database) check(fences []feedengine.Fence, writes []feedengine.Write) 
 			t = db.head(w.Shard, 0)
 		}
 		switch {
-		case db.lossy && e.Seq <= t.Seq:
-			return fmt.Errorf("seq %d again: %w", e.Seq, feedengine.ErrRefused)
-		case db.lossy: // a writer that does not know leaves a hole
+		case db.lossy && e.Seq > t.Seq+1: // the writer does not know yet what was lost
+			return fmt.Errorf("shard %d: seq %d after %d: %w", w.Shard, e.Seq, t.Seq, feedengine.ErrFenced)
 		case e.Shard != w.Shard || e.Seq != t.Seq+1 || e.ID <= t.ID || e.Epoch != epoch:
 			db.defect("shard %d: event %d of shard %d has seq %d of epoch %d after %+v", w.Shard, e.ID, e.Shard, e.Seq, e.Epoch, t)
 			return fmt.Errorf("seq %d: %w", e.Seq, feedengine.ErrRefused)
