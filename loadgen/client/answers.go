@@ -54,7 +54,7 @@ func (c *Client) answered(re int, ok json.RawMessage) {
 	case re == reFollow:
 		c.followed(&o)
 	case re == reUnfollow:
-		c.book.Unfollowed(c.work().author)
+		c.book.Unfollowed(c.work().author, meter.Now())
 		c.done(wantUnfollow)
 	case re == reState:
 		c.live = meter.Now() // in the background nothing comes, and what was missed comes now

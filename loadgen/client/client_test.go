@@ -427,7 +427,7 @@ func BenchmarkClient(b *testing.B) {
 		c := New(r, uint32(i))
 		c.state, c.met, c.stream, c.line = attached, true, fmt.Sprintf("%016x", i), &lean.Conn{}
 		for author := range uint32(8) {
-			c.book.Event(author, 5)
+			c.book.Event(author, 5, 0)
 		}
 		clients[i] = c
 	}

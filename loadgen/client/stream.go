@@ -125,8 +125,9 @@ func (c *Client) enter(s *sighting) {
 		c.fault(ledger.Unexpected, fmt.Sprintf("post %d is by %d, who is not followed", s.number, s.author))
 		return
 	}
-	if k := c.book.Event(s.author, s.id); k != "" {
-		c.fault(k, fmt.Sprintf("post %d of %d, id %d, at event %d", s.number, s.author, s.id, c.n))
+	if k := c.book.Event(s.author, s.id, c.run.Due(s.due)); k != "" {
+		c.fault(k, fmt.Sprintf("post %d of %d, id %d, due %v ago, at event %d", s.number, s.author, s.id,
+			time.Duration(meter.Now()-c.run.Due(s.due)).Round(time.Millisecond), c.n))
 		return
 	}
 	c.run.Stats.Deliveries.Add(1)

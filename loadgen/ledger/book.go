@@ -39,10 +39,11 @@ func (b *Book) Knows(author uint32) bool {
 // Newest is the greatest id that has come.
 func (b *Book) Newest() int64 { return b.newest }
 
-// Event takes a post that came as an event. "" is as it should be.
-func (b *Book) Event(author uint32, id int64) Kind {
+// Event takes a post that came as an event, and was due to be published at a time,
+// CLOCK_MONOTONIC in nanoseconds. "" is as it should be.
+func (b *Book) Event(author uint32, id, due int64) Kind {
 	if b.churn.phase(author) == absent {
-		return Unexpected
+		return b.churn.late(author, id, due)
 	}
 	e := b.find(author)
 	switch {

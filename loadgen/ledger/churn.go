@@ -30,6 +30,26 @@ type window struct {
 	edge
 	since int64
 	asked int64 // when the unfollow was sent
+	done  int64 // when it was confirmed
+}
+
+// late takes a post of somebody who is not followed any more. Answers and events are
+// not in one order, so one that was due before the unfollow was confirmed may come
+// after that; it belongs to what came before. One that was due later may not come.
+func (c *churn) late(author uint32, id, due int64) Kind {
+	for i := len(c.closed) - 1; i >= 0; i-- {
+		w := &c.closed[i]
+		if w.author != author {
+			continue
+		}
+		if due > w.done || id <= w.last {
+			break
+		}
+		w.count++
+		w.last, w.stream = id, id
+		return ""
+	}
+	return Unexpected
 }
 
 func (c *churn) tie(author uint32) *tie {
@@ -73,13 +93,14 @@ func (b *Book) Unfollowing(author uint32, now int64) {
 	}
 }
 
-// Unfollowed: it was confirmed. From here on nothing of the author may come.
-func (b *Book) Unfollowed(author uint32) {
+// Unfollowed: it was confirmed, now. From here on nothing of the author may come that
+// was not under way.
+func (b *Book) Unfollowed(author uint32, now int64) {
 	t := b.churn.tie(author)
 	if t == nil || t.phase != leaving {
 		return
 	}
-	w := window{since: t.since, asked: t.asked, edge: edge{author: author}}
+	w := window{since: t.since, asked: t.asked, done: now, edge: edge{author: author}}
 	if b.Knows(author) {
 		w.edge = *b.find(author)
 		b.forget(author)

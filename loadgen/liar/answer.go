@@ -33,7 +33,7 @@ func (s *Server) answer(c *conn, q *wire.Request) {
 		s.counted(u)
 	case "unfollow":
 		s.unfollow(u, q.User)
-		if s.lie == UnfollowIgnored && !s.told {
+		if s.lie == UnfollowIgnored {
 			u.ignored = q.User
 		}
 		c.ok(q, wire.Empty{})

@@ -28,8 +28,8 @@ func (s *Server) fanOut(p *wire.Post) {
 		s.give(s.user(fan), p)
 	}
 	for _, u := range s.users {
-		if u.ignored == p.Author && s.tell(UnfollowIgnored) {
-			u.ignored = ""
+		if u.ignored == p.Author {
+			s.told = true
 			s.give(u, p)
 		}
 	}

@@ -46,7 +46,7 @@ type user struct {
 	slow    string     // a lie: an author whose next post does not come
 	held    *wire.Post // a lie: to be sent behind the next of its author
 	late    []byte     // a lie: a frame to be sent behind the next
-	ignored string     // a lie: an author whose posts come although they are not followed
+	ignored string     // a lie: an author whose posts come although they are not followed any more
 }
 
 // frame is an event as it was first sent.

@@ -20,7 +20,7 @@ const selfTest = `{"name":"self-test","duration":"2500ms","quiet":"300ms","patie
 	{"do":"post","rate":80,"size":80},
 	{"do":"read","rate":20},
 	{"do":"feed","rate":5},
-	{"do":"unfollow","rate":10,"for":"300ms"},
+	{"do":"unfollow","rate":10,"for":"500ms"},
 	{"do":"background","rate":5,"for":"200ms"},
 	{"do":"drop","at":["1500ms"],"share":1}]}`
 
