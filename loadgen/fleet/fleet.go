@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/feedgate/feedgate/loadgen/crowd"
 	"github.com/feedgate/feedgate/loadgen/ledger"
@@ -155,9 +156,10 @@ func (f *Fleet) ReadAll() error { return f.same(Order{Do: doReadAll}) }
 // Drive has the plan worked off from a moment on, CLOCK_MONOTONIC.
 func (f *Fleet) Drive(start int64) error { return f.same(Order{Do: doDrive, Start: start}) }
 
-// Settle waits until every post's outcome is known and all clients are settled.
-func (f *Fleet) Settle(s *scenario.Scenario) error {
-	return f.same(Order{Do: doSettle, Patience: s.Patience.D()})
+// Settle waits until every post's outcome is known and all clients are settled, but
+// no longer than patience.
+func (f *Fleet) Settle(patience time.Duration) error {
+	return f.same(Order{Do: doSettle, Patience: patience})
 }
 
 // Posts is everything that was published. What had no answer counts if it came to

@@ -118,7 +118,8 @@ func (s *Server) read(c *conn, u *user, q *wire.Request) {
 		upto = s.id()
 	} else if upto > u.mark && u.mark > 0 {
 		switch {
-		case s.tell(MarkForgotten):
+		case u.forgets || s.tell(MarkForgotten):
+			u.forgets = true
 			c.ok(q, &wire.Marked{Counts: u.counts(), Upto: upto})
 			return
 		case s.tell(MarkBeyond):

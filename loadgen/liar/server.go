@@ -42,6 +42,7 @@ type user struct {
 	posts   []*wire.Post
 	mark    int64
 	off     uint32     // a lie: added to the counter
+	forgets bool       // a lie: the read mark stays where it is
 	hidden  int64      // a lie: an id that is not shown on pages
 	slow    string     // a lie: an author whose next post does not come
 	held    *wire.Post // a lie: to be sent behind the next of its author

@@ -139,6 +139,9 @@ func (t *trial) judged(r *report.Report) (v report.Verdict) {
 	if lost := planned - r.Ledger.Posts; float64(lost) > missedShare*float64(planned) {
 		not(&v.Valid, "%d of %d posts of the plan were published", r.Ledger.Posts, planned)
 	}
+	if r.Ledger.Unknown > 0 {
+		not(&v.Valid, "of %d posts nobody knows what became of them", r.Ledger.Unknown)
+	}
 	if late := t.rec.steps.late.Above(lateSend); r.Self.LateShare > lateShare && late > lateFew || t.rec.steps.late.Max > lateMost {
 		not(&v.Valid, "%.1f %% of the posts were sent more than %v late, one by %.0f ms: the load generator was the bottleneck",
 			100*r.Self.LateShare, lateSend, r.Self.Late.Max)

@@ -16,7 +16,7 @@ import (
 )
 
 // selfTest is what is run against the liar: everything that a client does.
-const selfTest = `{"name":"self-test","duration":"2500ms","quiet":"300ms","patience":"2s","ramp":500,"read_all":true,"steps":[
+const selfTest = `{"name":"self-test","duration":"2500ms","quiet":"300ms","patience":"4s","ramp":500,"read_all":true,"steps":[
 	{"do":"post","rate":80,"size":80},
 	{"do":"read","rate":20},
 	{"do":"feed","rate":5},

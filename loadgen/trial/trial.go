@@ -160,14 +160,20 @@ func (t *trial) drive(scrape *scraper) error {
 	return err
 }
 
+// leastSettle is for how long the outcome of posts is waited for at least: what is
+// not known about a post can make nobody whole.
+const leastSettle = 30 * time.Second
+
 // judge finds out what was published and whether all of it came.
 func (t *trial) judge(scrape *scraper) error {
 	s := *t.o.Scenario
+	settle := max(s.Patience.D(), leastSettle)
 	if t.stopped.Load() {
 		s.Patience = min(s.Patience, scenario.Duration(5*time.Second))
+		settle = s.Patience.D()
 	}
 	t.rec.begin("verify")
-	err := t.fleet.Settle(&s)
+	err := t.fleet.Settle(settle)
 	if err != nil {
 		return err
 	}
