@@ -10,7 +10,7 @@ import (
 // headsRead reads all heads for one reader. Of a shard's row only the claims
 // change something, and each of them raises an epoch: while the sum of the epochs
 // is the same, so are they all, and only the tails are read. That makes of 256
-// rows four, and of 350 µs 40: what a load of few users costs goes down by as much.
+// rows four, and of the 169 µs of a load of nobody 47.
 type headsRead struct {
 	of  []feedengine.Head // by shard; Seq and ID are of the last reading
 	sum int64             // of their epochs
