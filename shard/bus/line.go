@@ -15,7 +15,10 @@ import (
 // asked, and again before it is given up. Heartbeats come twice a second.
 const silence = time.Second
 
-var errSilent = errors.New("bus: a subscription has gone silent")
+var (
+	errSilent = errors.New("bus: a subscription has gone silent")
+	errMoved  = errors.New("bus: a subscription was ended by Redis")
+)
 
 // line is one connection's subscriptions. It connects again whenever it is lost,
 // and subscribes to everything again.
@@ -132,8 +135,10 @@ func (l *line) serve(ps *redis.PubSub) (heard bool, err error) {
 		asked = false
 		switch m := msg.(type) {
 		case *redis.Subscription:
-			l.confirm(m)
 			heard = true
+			if !l.confirm(m) {
+				return heard, errMoved
+			}
 		case *redis.Message:
 			l.dispatch(m)
 		}
@@ -193,15 +198,18 @@ func (l *line) resubscribe(ctx context.Context, ps *redis.PubSub, more, less []s
 	return nil
 }
 
-func (l *line) confirm(s *redis.Subscription) {
+// confirm takes note of what Redis says of a subscription. False: it has ended one
+// that is wanted, as its slot of a Redis Cluster lives elsewhere now.
+func (l *line) confirm(s *redis.Subscription) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch s.Kind {
 	case "subscribe", "ssubscribe":
 		l.stand[s.Channel] = true
-	default:
-		delete(l.stand, s.Channel)
+		return true
 	}
+	delete(l.stand, s.Channel)
+	return l.topics[s.Channel] == nil || s.Kind == "unsubscribe"
 }
 
 // dispatch calls the handlers of the message's topic.

@@ -142,6 +142,55 @@ func TestRedisClusterConforms(t *testing.T) {
 	})
 }
 
+// TestRedisClusterMovesASlot: the topic's slot goes to another master, which ends
+// the subscription, and the messages go on.
+func TestRedisClusterMovesASlot(t *testing.T) {
+	servers := cluster(t)
+	b := dial(t, servers[0].URL()+"?cluster=true")
+	defer b.Close()
+	got := make(chan string, 10_000)
+	b.Subscribe("x", func(msg []byte) { got <- string(msg) })
+	await(t, b)
+	b.Publish("x", []byte("before"))
+	if msg := <-got; msg != "before" {
+		t.Fatalf("got %q", msg)
+	}
+	slot, err := servers[0].Do("CLUSTER", "KEYSLOT", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot = strings.Trim(slot, ":\r\n")
+	id := func(s *bustest.Server) string {
+		out, err := s.Do("CLUSTER", "MYID")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(out, "\r\n")[1]
+	}
+	from, to := -1, -1
+	for i, s := range servers { // who has it says so by answering, others with MOVED
+		if out, err := s.Do("GET", "x"); err != nil {
+			t.Fatal(err)
+		} else if !strings.HasPrefix(out, "-MOVED") {
+			from, to = i, (i+1)%len(servers)
+		}
+	}
+	for _, i := range []int{to, from, 3 - to - from} {
+		must(t, servers[i], "CLUSTER", "SETSLOT", slot, "NODE", id(servers[to]))
+	}
+	if !bustest.Eventually(func() bool {
+		b.Publish("x", []byte("after"))
+		select {
+		case <-got:
+			return true
+		default:
+			return false
+		}
+	}) {
+		t.Fatal("nothing came after the slot had moved")
+	}
+}
+
 func each(servers []*bustest.Server, do func(*bustest.Server)) {
 	for _, s := range servers {
 		do(s)
