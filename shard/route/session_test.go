@@ -275,6 +275,29 @@ func TestRouterTellsOfAllSessions(t *testing.T) {
 	})
 }
 
+// A sync means the stream of which it was asked: the reset that came meanwhile has
+// answered it.
+func TestRouterResetCrossesSync(t *testing.T) {
+	inRig(t, "p", func(g *rig) {
+		g.attach(1, 10)
+		g.submit(feedengine.Sync{Session: 1, N: 2})
+		a, _ := the[link.Ask](g)
+		g.reset(1, stream2, 5, feedengine.ResetViewRebuilt)
+		g.answer(a, feedengine.Result{})
+		g.event(1, 6) // not 3
+		g.want("reset 1 b2 n5, Sync ok, event 1 n6")
+
+		g.r.Lost(g.from)
+		g.submit(feedengine.Sync{Session: 1, N: 5}) // waits for the owner's word
+		sleep(gatherd)
+		the[link.Rejoin](g)
+		g.reset(1, stream1, 3, feedengine.ResetViewRebuilt)
+		g.event(1, 4)
+		g.want("Sync ok, reset 1 a1 n3, event 1 n4")
+		g.wantNoLetter()
+	})
+}
+
 func TestRouterBackground(t *testing.T) {
 	inRig(t, "p", func(g *rig) {
 		g.attach(1, 10)
