@@ -3,6 +3,8 @@
 //	main ── run ──> parse: flags, environment ──> Config
 //	                 │
 //	                 ├── serve    storage ─> shard host ─> gateway ─> listeners; the default
+//	                 │            with REDIS_URL: storage, bus ─> cluster node ─> gateway ─> listeners
+//	                 │            with FEEDGATE_WORKERS: a parent ─> that many of the above
 //	                 ├── migrate  brings the database's tables up to this binary
 //	                 └── token    prints a token for a user
 //
@@ -10,5 +12,5 @@
 // environment, which it does in config.go. Parts start in the order of the
 // picture and stop in the reverse one: first nobody comes in any more, then the
 // sockets are told, then the shards write what they hold, then the database is
-// closed. Tests call run with a port of 0 and learn the addresses from its hook.
+// closed. Of a cluster's node the shards go first, to others. Tests call run with a port of 0 and learn the addresses from its hook.
 package main
