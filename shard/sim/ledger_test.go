@@ -51,7 +51,7 @@ func (l *ledger) edge(user, author string) *edge {
 func (w *world) fateOf(id feedengine.ID) (all []string) {
 	for shard := range w.shards {
 		for _, ev := range w.db.Log(feedengine.ShardID(shard)) {
-			if ev != nil && (ev.ID == id || ev.Target == id) {
+			if ev.ID == id || ev.Target == id {
 				all = append(all, fmt.Sprintf("log %d/%d: %d by %s at %v", ev.Shard, ev.Seq, ev.Kind, ev.Actor, ev.ID.Time().Sub(w.began)))
 			}
 		}
@@ -70,9 +70,6 @@ func (w *world) checkLedger() error {
 	gone := map[feedengine.ID]bool{}
 	for shard := range w.shards {
 		for i, ev := range w.db.Log(feedengine.ShardID(shard)) {
-			if ev == nil && l.forgot {
-				continue // a hole
-			}
 			if ev.Seq != uint64(i+1) {
 				return fmt.Errorf("log %d has %d after %d", shard, ev.Seq, i)
 			}

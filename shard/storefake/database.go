@@ -17,7 +17,7 @@ type database struct {
 	trimmed []uint64
 	ghosts  []ghost
 	defects []string
-	lossy   bool // something was lost: writers that do not know leave holes
+	lossy   bool // something was lost: writers may not know yet
 
 	// For tests; see Hide and Poison.
 	hidden map[keyName]bool
@@ -26,7 +26,7 @@ type database struct {
 
 // state is what commits have made. It can be had again by replaying them.
 type state struct {
-	logs   [][]*feedengine.Event // by shard; own copies; nil where there is a hole
+	logs   [][]*feedengine.Event // by shard; own copies
 	epochs []uint64
 	firsts []uint64
 	owners []string
@@ -97,9 +97,6 @@ func (s *state) apply(one step) {
 	delete(s.members, one.leave)
 	for _, w := range one.writes {
 		if e := w.Event; e != nil {
-			for uint64(len(s.logs[w.Shard]))+1 < e.Seq {
-				s.logs[w.Shard] = append(s.logs[w.Shard], nil)
-			}
 			s.logs[w.Shard] = append(s.logs[w.Shard], e)
 			if e.Post != nil {
 				s.taken[e.Post.ID] = true
@@ -119,11 +116,8 @@ func (s *state) apply(one step) {
 // head is where a log stands, or stood so many events ago.
 func (s *state) head(shard feedengine.ShardID, lag uint64) feedengine.Head {
 	h := feedengine.Head{Epoch: s.epochs[shard], First: s.firsts[shard]}
-	for n := uint64(len(s.logs[shard])); n > lag; lag++ {
-		if e := s.logs[shard][n-lag-1]; e != nil {
-			h.Seq, h.ID = e.Seq, e.ID
-			break
-		}
+	if n := uint64(len(s.logs[shard])); n > lag {
+		h.Seq, h.ID = n-lag, s.logs[shard][n-lag-1].ID
 	}
 	return h
 }

@@ -30,9 +30,9 @@ func (db *database) endGhosts(which func(ghost) bool, commit bool) {
 
 // Lose is a failover to a replica that lacked the last commits: up to n of them
 // that wrote something, and none from before the last claim, whose epoch it
-// knew; with them the beats since, and so many of each node before. It returns the events that are gone. From
-// then on a writer that has not noticed leaves a hole in its log, as a table
-// would let it.
+// knew; with them the beats since, and so many of each node before. It returns
+// the events that are gone. From then on a writer that has not noticed, and would
+// leave a hole in its log, is fenced.
 func (s *Store) Lose(n int, beats uint64) (lost []*feedengine.Event) {
 	db := s.db
 	db.mu.Lock()
@@ -74,8 +74,7 @@ func (s *Store) Defects() []string {
 	return slices.Clone(s.db.defects)
 }
 
-// Log is a copy of all that a log ever held, trimmed or not; nil where it has a
-// hole.
+// Log is a copy of all that a log ever held, trimmed or not.
 func (s *Store) Log(shard feedengine.ShardID) []*feedengine.Event {
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()

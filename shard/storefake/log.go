@@ -122,7 +122,10 @@ func (db *database) check(fences []feedengine.Fence, writes []feedengine.Write) 
 			t = db.head(w.Shard, 0)
 		}
 		switch {
-		case db.lossy && e.Seq > t.Seq+1: // the writer does not know yet what was lost
+		case e.Shard == w.Shard && e.Seq > t.Seq+1: // its writer does not know yet what was lost
+			if !db.lossy {
+				db.defect("shard %d: seq %d after %d", w.Shard, e.Seq, t.Seq)
+			}
 			return fmt.Errorf("shard %d: seq %d after %d: %w", w.Shard, e.Seq, t.Seq, feedengine.ErrFenced)
 		case e.Shard != w.Shard || e.Seq != t.Seq+1 || e.ID <= t.ID || e.Epoch != epoch:
 			db.defect("shard %d: event %d of shard %d has seq %d of epoch %d after %+v", w.Shard, e.ID, e.Shard, e.Seq, e.Epoch, t)
@@ -213,16 +216,7 @@ func (s *Store) ReadLogs(ctx context.Context, after []feedengine.Position, limit
 func (db *database) piece(shard feedengine.ShardID, after uint64, limit int) []*feedengine.Event {
 	log := db.logs[shard]
 	from := min(max(after, db.trimmed[shard]), uint64(len(log)))
-	var events []*feedengine.Event
-	for _, e := range log[from:] {
-		if len(events) == limit {
-			break
-		}
-		if e != nil {
-			events = append(events, e)
-		}
-	}
-	return events
+	return slices.Clone(log[from:min(from+uint64(limit), uint64(len(log)))])
 }
 
 // Trim is storage.Log's.
@@ -236,7 +230,7 @@ func (s *Store) Trim(ctx context.Context, before time.Time) (int, error) {
 	defer db.mu.Unlock()
 	n := 0
 	for shard, log := range db.logs {
-		for db.trimmed[shard]+1 < uint64(len(log)) && n < piece && log[db.trimmed[shard]] != nil && log[db.trimmed[shard]].ID.Time().Before(before) {
+		for db.trimmed[shard]+1 < uint64(len(log)) && n < piece && log[db.trimmed[shard]].ID.Time().Before(before) {
 			db.trimmed[shard]++
 			n++
 		}

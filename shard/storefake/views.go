@@ -35,9 +35,7 @@ func (s *Store) Load(ctx context.Context, users []feedengine.LoadUser, keep int)
 		known.marks = db.facts.marks
 		for shard, log := range db.logs {
 			for _, e := range log[:snap.Heads[shard].Seq] {
-				if e != nil {
-					known.apply(e)
-				}
+				known.apply(e)
 			}
 		}
 	}
