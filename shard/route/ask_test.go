@@ -296,6 +296,12 @@ func TestRouterOwnHost(t *testing.T) {
 		g.want("Attach ok")
 		g.r.Deliver(g.at, feedengine.Delivery{Event: &feedengine.Event{}, To: []feedengine.Recipient{{Session: 1, N: 11}}})
 		g.want("event 1 n11")
+		g.r.NodeGone("me") // it knows better
+		g.submit(feedengine.Unread{})
+		if len(g.submitted) != 3 {
+			t.Fatal("the host was not asked")
+		}
+		g.submitted = g.submitted[:2]
 		g.r.Owns("me", feedengine.Place{Epoch: 6}) // raised by its writer
 		if len(g.rejoins) != 1 || g.rejoins[0].Sessions[0].N != 11 {
 			t.Fatalf("rejoins %+v", g.rejoins)

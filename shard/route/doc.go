@@ -21,6 +21,11 @@
 // The Server is the owner's side: it gives each gateway of another node a number,
 // hands its asks to the Host, and what comes of them to the links.
 //
+// What it relies on: links bring messages in order, and tell of a loss before they
+// bring what came after it; an owner has an epoch of its own; an engine confirms a
+// rejoined session before it replays; session numbers of two lives of a gateway's
+// node do not meet, as a late message for the earlier one may reach the later.
+//
 // What the package does not do: it decides nothing about who owns a shard (see
 // shard/cluster), and it keeps no events: what was lost comes again from upstream.
 package route

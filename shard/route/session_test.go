@@ -56,6 +56,15 @@ func TestRouterTrustsNothingAfterALoss(t *testing.T) {
 		g.r.Lost(link.Peer{Node: "q"}) // owns nothing
 		g.event(1, 12)
 		g.want("event 1 n12")
+
+		g.attach(2, 10)
+		g.event(1, 14) // one is lacking already
+		g.r.Lost(g.from)
+		g.event(2, 11)
+		g.from.Node = "q"
+		g.reset(2, stream1, 10, feedengine.Rejoined) // says who does not own the shard
+		g.event(2, 11)
+		g.want("")
 	})
 }
 
