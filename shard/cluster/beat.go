@@ -76,7 +76,6 @@ func (n *Node) beat() error {
 		return err
 	case err != nil:
 		if n.ctx.Err() == nil {
-			n.doubt = true
 			n.metrics.beatsFailed.Inc()
 			n.log.Warn("a beat did not get through", "after", took, "error", err)
 		}
@@ -90,10 +89,6 @@ func (n *Node) beat() error {
 	n.look(roll, roll.Now.Sub(wall.Add(took/2)), took/2)
 	if n.unconfirmed {
 		n.confirm()
-	}
-	if n.host != nil && (!n.doubt || n.verify(n.stood)) {
-		n.doubt = false
-		n.remember()
 	}
 	return nil
 }
@@ -131,7 +126,6 @@ func (n *Node) look(roll feedengine.Roll, skew, doubt time.Duration) {
 		n.shards[o.Shard].hear(o.Epoch, o.Node, now)
 	}
 	n.judgeSkew(skew, doubt)
-	forgotten := n.forgotten()
 	own := n.watch.seen[n.opts.Node]
 	if n.state == feedengine.MemberStarting && now.Sub(n.began) >= settle && own != nil && own.beating {
 		n.state = feedengine.MemberServing
@@ -143,12 +137,6 @@ func (n *Node) look(roll feedengine.Roll, skew, doubt time.Duration) {
 	n.part(gone)
 	if stalled {
 		n.rejoinAll()
-	}
-	switch {
-	case forgotten > mayForget:
-		n.reopenAll()
-	case forgotten > 0:
-		n.doubt = true
 	}
 	n.plan()
 }

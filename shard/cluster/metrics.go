@@ -8,7 +8,6 @@ type nodeMetrics struct {
 	beatSeconds *metrics.Histogram
 	lapses      *metrics.Counter // leases that ended before the next beat got through
 	gone        *metrics.Counter
-	regressions *metrics.Counter // the store went back in time
 
 	claimed       *metrics.Counter
 	claimsLost    *metrics.Counter // somebody else was first
@@ -31,7 +30,6 @@ func (m *nodeMetrics) register(n *Node, set *metrics.Set) {
 	m.beatSeconds = set.NewHistogram("feedgate_node_beat_seconds")
 	m.lapses = set.NewCounter("feedgate_node_lease_lapses_total")
 	m.gone = set.NewCounter("feedgate_node_peers_gone_total")
-	m.regressions = set.NewCounter("feedgate_node_store_regressions_total")
 	m.claimed = set.NewCounter(`feedgate_shard_claims_total{outcome="won"}`)
 	m.claimsLost = set.NewCounter(`feedgate_shard_claims_total{outcome="lost"}`)
 	m.claimsFailed = set.NewCounter(`feedgate_shard_claims_total{outcome="failed"}`)

@@ -41,9 +41,7 @@ type Node struct {
 	epochs     []atomic.Uint64 // of the shards served here, else 0
 
 	// Owned by the goroutine that beats, and New before it.
-	unconfirmed bool              // the lease has ended, and the shards were not confirmed since
-	doubt       bool              // the store was away, and the logs were not verified since
-	stood       []feedengine.Head // where the served logs stood at the last good roll, by shard
+	unconfirmed bool // the lease has ended, and the shards were not confirmed since
 
 	// Owned by the goroutine on which links hand over messages.
 	intakes intakes
@@ -52,7 +50,6 @@ type Node struct {
 	stopping bool       // nothing is begun any more
 	state    feedengine.MemberState
 	watch    watch
-	ownBeat  uint64 // as the store counts
 	owners   []feedengine.Owner
 	skew     time.Duration // the store's clock ahead of this node's
 	skewed   bool          // too much
@@ -78,7 +75,7 @@ func New(ctx context.Context, opts Options) (*Node, error) {
 		started: opts.Now(), began: time.Now(),
 		ready: make(chan struct{}), beatNow: make(chan struct{}, 1), claimNow: make(chan struct{}, 1),
 		lost: make(chan error, 1), drainAsked: make(chan struct{}),
-		epochs: make([]atomic.Uint64, shards), shards: make([]holding, shards), stood: make([]feedengine.Head, shards),
+		epochs: make([]atomic.Uint64, shards), shards: make([]holding, shards),
 		state:   feedengine.MemberStarting,
 		intakes: intakes{all: map[intakeKey]*intake{}},
 		pins:    map[feedengine.ShardID]string{}, movesBy: map[uint64]feedengine.ShardID{},

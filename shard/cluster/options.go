@@ -27,11 +27,10 @@ type Members interface {
 	Leave(ctx context.Context, node string, incarnation uint64) error
 }
 
-// Claims is the store's table of who owns what, and what their logs hold.
+// Claims is the store's table of who owns what.
 type Claims interface {
 	Claim(ctx context.Context, node string, expect []feedengine.Fence) ([]feedengine.Claimed, error)
 	Owners(ctx context.Context) ([]feedengine.Owner, error)
-	ReadLogs(ctx context.Context, after []feedengine.Position, limit int) ([]*feedengine.Event, error)
 }
 
 // Bus carries messages between nodes (see shard/bus).

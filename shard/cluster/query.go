@@ -176,9 +176,6 @@ func (n *Node) carryOut(ctx context.Context, what string, args []byte) ([]byte, 
 	case "drain":
 		n.drainOnce.Do(func() { close(n.drainAsked) })
 		answer = struct{}{}
-	case "reopen":
-		n.reopenAll()
-		answer = struct{}{}
 	case "explain":
 		answer, err = n.explain(ctx, args)
 	case "pin", "move":

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/shard/link"
 )
 
@@ -55,36 +54,5 @@ func TestIntakes(t *testing.T) {
 	}
 	if !errors.Is(why, errIntakesFull) {
 		t.Errorf("one too many: %v", why)
-	}
-}
-
-func TestWhole(t *testing.T) {
-	log := func(seqs ...uint64) (events []*feedengine.Event) {
-		for _, s := range seqs {
-			events = append(events, &feedengine.Event{Seq: s, ID: feedengine.ID(s * 10)})
-		}
-		return events
-	}
-	head := func(seq uint64) feedengine.Head { return feedengine.Head{Seq: seq, ID: feedengine.ID(seq * 10)} }
-	for _, c := range []struct {
-		what        string
-		events      []*feedengine.Event
-		after       uint64
-		before, now feedengine.Head
-		want, hole  bool
-	}{
-		{"nothing new", log(5), 4, head(5), head(5), true, false},
-		{"events since", log(5, 6, 7), 4, head(5), head(7), true, false},
-		{"events since the look", log(5, 6, 7, 8), 4, head(5), head(7), true, false},
-		{"the last one is gone", log(5, 6), 4, head(5), head(7), false, false},
-		{"all are gone", nil, 4, head(5), head(5), false, false},
-		{"one is gone and one came", log(5, 7), 4, head(5), head(7), false, true},
-		{"another in its place", log(5, 6), 4, head(5), feedengine.Head{Seq: 6, ID: 61}, false, false},
-		{"another log", log(5, 6), 4, feedengine.Head{Seq: 5, ID: 51}, head(6), false, false},
-		{"opened since the last look", log(5), 4, feedengine.Head{}, head(5), true, false},
-	} {
-		if got, hole := whole(c.events, c.after, c.before, c.now); got != c.want || hole != c.hole {
-			t.Errorf("%s: %v, %v", c.what, got, hole)
-		}
 	}
 }
