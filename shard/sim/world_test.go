@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/shard"
 	"github.com/feedgate/feedgate/shard/bus"
 	"github.com/feedgate/feedgate/shard/cluster"
 	"github.com/feedgate/feedgate/shard/storefake"
@@ -439,7 +441,23 @@ func (w *world) settle() {
 		}
 	}
 	if err != nil {
+		w.describe()
 		w.failf("a minute after everything healed: %v", err)
+	}
+}
+
+// describe notes what the nodes say of themselves, and what the store has.
+func (w *world) describe() {
+	ctx, cancel := contextFor(5 * time.Second)
+	defer cancel()
+	for _, name := range slices.Sorted(maps.Keys(w.nodes)) {
+		said, _ := json.Marshal(w.nodes[name].State(ctx))
+		w.note("%s says %s", name, said)
+	}
+	heads, err := w.db.Heads(ctx)
+	w.note("the store has %+v %v", heads, err)
+	for _, user := range w.users {
+		w.note("%s lives in shard %d", user, shard.Of(user, w.shards))
 	}
 }
 
