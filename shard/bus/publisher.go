@@ -47,6 +47,12 @@ func pipelineLength(out []outgoing) int {
 // refusal of single messages, by one node of a Redis Cluster say, is only counted.
 func (r *Redis) send(out []outgoing) error {
 	start := time.Now()
+	ended := make(chan struct{})
+	r.underway.Store(&ended)
+	defer func() {
+		r.underway.Store(nil)
+		close(ended)
+	}()
 	pipe := r.client.Pipeline()
 	for i := range out {
 		if r.sharded {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/redis/go-redis/v9"
@@ -29,7 +30,8 @@ type Redis struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // of the publisher and the lines
 
-	queue queue
+	queue    queue
+	underway atomic.Pointer[chan struct{}] // closed when the pipeline that is under way has ended; nil: none is
 
 	calling chan struct{} // holds one: a handler is being called
 
@@ -75,6 +77,15 @@ func (r *Redis) Publish(topic string, msg []byte) bool {
 		return false
 	}
 	return true
+}
+
+// Busy is closed when the pipeline that is under way has ended, nil when none is.
+// What is published before would wait for that.
+func (r *Redis) Busy() <-chan struct{} {
+	if c := r.underway.Load(); c != nil {
+		return *c
+	}
+	return nil
 }
 
 // Subscribe is Bus.Subscribe. When it returns, Redis may not have heard of it yet; see Ping.

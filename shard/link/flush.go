@@ -25,10 +25,24 @@ func (l *Links) flusher() {
 	ticker := time.NewTicker(l.opts.Every / ticksPerBeat)
 	defer ticker.Stop()
 	l.flush(true)
+	pace, _ := l.opts.Bus.(pacer)
+	var held <-chan struct{} // not nil: something is pending, and the bus is busy
 	for ticks := 1; ; {
+		wake := l.wake
+		if held != nil {
+			wake = nil
+		}
 		select {
-		case <-l.wake:
+		case <-wake:
 			l.lull()
+			if pace != nil {
+				held = pace.Busy()
+			}
+			if held == nil {
+				l.flush(false)
+			}
+		case <-held:
+			held = nil
 			l.flush(false)
 		case <-ticker.C:
 			l.receiving.checkTails(l.opts.Every / ticksPerBeat)

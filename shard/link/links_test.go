@@ -310,6 +310,64 @@ func TestTooMuchPendingIsMissed(t *testing.T) {
 	})
 }
 
+// slowBus is a bus that says when it is busy.
+type slowBus struct {
+	*bus.Memory
+	mu   sync.Mutex
+	busy chan struct{}
+}
+
+func (b *slowBus) Busy() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.busy
+}
+
+func (b *slowBus) set(busy chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.busy = busy
+}
+
+// TestWhileTheBusIsBusyEnvelopesFill: what would wait there goes as one.
+func TestWhileTheBusIsBusyEnvelopesFill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		envelopes := 0
+		hub := bus.NewHub(func(p bus.Passage) bus.Fate {
+			if isNode(p.Topic) {
+				envelopes++
+			}
+			return bus.Fate{}
+		})
+		slow := &slowBus{Memory: hub.Join("a")}
+		a := New(Options{Self: Peer{"a", 10}, Bus: slow, Clock: &testClock{}, Receiver: &testNode{}})
+		b := newNode(hub, "b", 20, true)
+		synctest.Wait()
+		busy := make(chan struct{})
+		slow.set(busy)
+		for i := range uint64(3) {
+			a.Send("b", ask(i))
+			synctest.Wait()
+		}
+		b.expect(t, "while it is busy")
+		slow.set(nil)
+		close(busy)
+		b.expect(t, "then", "a.10:0", "a.10:1", "a.10:2")
+		if envelopes != 1 {
+			t.Errorf("%d envelopes", envelopes)
+		}
+		a.Send("b", ask(3))
+		b.expect(t, "while it is not", "a.10:3")
+		slow.set(make(chan struct{})) // for ever: heartbeats take along what is pending
+		a.Send("b", ask(4))
+		time.Sleep(time.Second)
+		b.expect(t, "while it hangs", "a.10:4")
+		a.Stop()
+		slow.Close()
+		b.stop()
+	})
+}
+
 func TestUnreadableIsLost(t *testing.T) {
 	scene(t, func(hub *bus.Hub, a, b *testNode) {
 		send := func(first uint64, version byte, kinds ...byte) {

@@ -33,6 +33,13 @@ type Bus interface {
 	Subscribe(topic string, h func(msg []byte)) (cancel func())
 }
 
+// pacer is a Bus that has one thing under way at a time. What is sent meanwhile
+// would only wait there: it waits here, where more can join the same envelope.
+type pacer interface {
+	// Busy is closed when what is under way has ended; nil: nothing is.
+	Busy() <-chan struct{}
+}
+
 // Options say what a node's links are made of.
 type Options struct {
 	Self     Peer
