@@ -12,7 +12,8 @@
 // late or twice is dropped. Nothing is sent again here: Package route knows what
 // was lost by what it lacks.
 //
-// Whatever is pending for a destination while the bus is busy leaves as one envelope, in which an
-// event's body stands once, however many deliveries refer to it. To a node that
-// hears announces an event that was announced a moment ago goes as its position.
+// Whatever is pending for a destination leaves as one envelope, which fills while
+// the bus is busy. An event's body stands once in it, however many deliveries
+// refer to it. To a node that hears announces an event that was announced a
+// moment ago goes as its position.
 package link
