@@ -10,9 +10,10 @@
 // collection would free: live objects, stacks, the runtime's own tables. The
 // process is over its budget when what is needed leaves less than a fifth of it
 // for garbage, for below that the collector would take the CPU from those who are
-// connected; or when more is held than the budget in spite of all.
+// connected; or when more is held than the budget in spite of all. A quiet process
+// that holds much more than it needs gives that back.
 //
 // It deliberately does not: count memory that is not the Go runtime's (the page
 // caches of the embedded database, some megabytes; the kernel's socket buffers),
-// look into containers (cmd/gateway does), or free anything.
+// look into containers (cmd/gateway does).
 package memory

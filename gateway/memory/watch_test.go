@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"runtime"
@@ -45,6 +46,16 @@ type process struct {
 	now       Sample
 	collected int
 	room      uint64 // what a collection leaves live
+	returns   int
+}
+
+// giveBack is a collection after which nothing is held but what is needed.
+func (p *process) giveBack() {
+	p.collect()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.returns++
+	p.now.Held = p.now.Needed()
 }
 
 func (p *process) read() Sample {
@@ -78,7 +89,7 @@ func (p *process) runs(live uint64) {
 func watch(budget uint64, p *process) (*Watch, *metrics.Set) {
 	set := metrics.NewSet()
 	return NewWatch(Options{
-		Budget: budget, Metrics: set, Log: slog.New(slog.DiscardHandler), Read: p.read, Collect: p.collect,
+		Budget: budget, Metrics: set, Log: slog.New(slog.DiscardHandler), Read: p.read, Collect: p.collect, Return: p.giveBack,
 	}), set
 }
 
@@ -136,7 +147,7 @@ func TestWatchCollects(t *testing.T) {
 			t.Errorf("over: %v; collected %d times in a minute", w.Over(), n)
 		}
 		p.mu.Lock()
-		p.room = 20 * mb // the connections have gone
+		p.room, p.now.Held = 20*mb, 24*mb // the connections have gone
 		p.mu.Unlock()
 		time.Sleep((stale + 1) * every)
 		if w.Over() {
@@ -187,4 +198,38 @@ func TestWatchOfItself(t *testing.T) {
 		t.Error("a process beyond a terabyte")
 	}
 	w.Stop()
+}
+
+func TestAQuietProcessGivesBackWhatItDoesNotNeed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		held    uint64
+		busy    bool
+		returns int
+	}{
+		"much, and quiet":     {held: 160 * mb, returns: 1},
+		"much, but busy":      {held: 160 * mb, busy: true},
+		"less than the share": {held: 124 * mb},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &process{now: Sample{Live: 100 * mb, Held: tc.held}, room: 100 * mb}
+				w, set := watch(0, p)
+				defer w.Stop()
+				for range 10 {
+					time.Sleep(calm / 2 * every)
+					if tc.busy {
+						p.runs(100 * mb)
+					}
+				}
+				synctest.Wait()
+				if p.returns != tc.returns {
+					t.Errorf("gave back %d times, want %d", p.returns, tc.returns)
+				}
+				has(t, set, fmt.Sprint("feedgate_memory_returned_total ", tc.returns))
+			})
+		})
+	}
+	if (Sample{Live: 1 * mb, Held: 10 * mb}).slack() {
+		t.Error("a few megabytes are worth a collection")
+	}
 }
