@@ -94,7 +94,7 @@ type Writer struct {
 	cancel  context.CancelFunc
 	wake    chan struct{} // 1: a token says that queue or stopping changed
 	done    chan struct{} // closed when the goroutine has ended
-	doubt   atomic.Bool   // storage was away: the logs may have lost events since
+	doubt   atomic.Int64  // since when storage may have lost what was durable, Unix ns; 0: there is no doubt
 
 	mu       sync.Mutex
 	stopping bool
@@ -103,6 +103,8 @@ type Writer struct {
 
 	// Owned by the goroutine.
 	pauses  backoff
+	marks   keptMarks
+	again   time.Time            // marks from just before then have to be written again; zero: none
 	lost    []feedengine.ShardID // to be told to OnLost
 	lostErr error
 }
@@ -219,7 +221,12 @@ func (w *Writer) Submit(p Pending) error {
 
 // Doubt says that storage was away, and may have come back without its last
 // commits: before anything more is written, the logs are held against it.
-func (w *Writer) Doubt() { w.doubt.Store(true) }
+// The same goes for read marks, which leave no trace: those of the last seconds
+// are written again. Doubt never waits.
+func (w *Writer) Doubt() {
+	w.doubt.CompareAndSwap(0, time.Now().UnixNano())
+	w.signal()
+}
 
 // Waiting is how many writes wait for a commit.
 func (w *Writer) Waiting() int {
@@ -264,10 +271,19 @@ func (w *Writer) run() {
 		batch, stopping := w.take()
 		last = len(batch)
 		if len(batch) == 0 {
-			if stopping {
+			switch {
+			case stopping:
 				return
+			case w.doubt.Load() != 0 || !w.again.IsZero():
+				if w.holdsUp() && w.saveAgain() {
+					w.pauses.reset()
+				} else {
+					w.pauses.wait(w.ctx)
+				}
+				w.tellLost()
+			default:
+				<-w.wake
 			}
-			<-w.wake
 			continue
 		}
 		reached := w.write(batch)

@@ -19,7 +19,7 @@ const maxUnknown = 3
 // there is no use in trying the next batch at once.
 func (w *Writer) commit(batch []*entry) (reached bool) {
 	for attempt := 1; ; attempt++ {
-		if w.doubt.Load() && !w.verify() {
+		if !w.holdsUp() {
 			w.refuse(batch, unavailable)
 			return false
 		}
@@ -140,6 +140,8 @@ func (w *Writer) committed(batch []*entry) {
 				t.seq, t.id = event.Seq, event.ID
 			}
 			events = append(events, event)
+		} else if e.Write.Mark != nil {
+			w.marks.add(e.Write)
 		}
 	}
 	w.mu.Unlock()

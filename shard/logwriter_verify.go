@@ -2,9 +2,25 @@ package shard
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
 )
+
+// holdsUp makes sure, when there is doubt, that storage has what this node has
+// written. It says false when storage cannot be reached.
+func (w *Writer) holdsUp() bool {
+	since := w.doubt.Load()
+	if since == 0 {
+		return true
+	}
+	if !w.verify() {
+		w.doubt.Store(since)
+		return false
+	}
+	w.again = time.Unix(0, since)
+	return true
+}
 
 // verify holds this node's logs against storage. A database that came back
 // without its last commits would else be written to with a gap: the logs that
@@ -15,7 +31,7 @@ func (w *Writer) verify() bool {
 	before := make([]tail, len(w.logs)) // first: what is owned later has been read later
 	copy(before, w.logs)
 	w.mu.Unlock()
-	w.doubt.Store(false) // first: what fails from here on is a new reason
+	w.doubt.Store(0) // first: what fails from here on is a new reason
 	ctx, cancel := w.call()
 	defer cancel()
 	heads, err := w.Log.Heads(ctx)
