@@ -78,6 +78,9 @@ func (n *Node) beat() error {
 		if n.ctx.Err() == nil {
 			n.metrics.beatsFailed.Inc()
 			n.log.Warn("a beat did not get through", "after", took, "error", err)
+			if n.host != nil {
+				n.host.Doubt() // the store may come back without its last commits
+			}
 		}
 		return err
 	}
