@@ -190,6 +190,9 @@ func TestClusterHistoryLost(t *testing.T) {
 	}
 	s.flows()
 	s.finish(lost, a, b, c)
+	if why := s.reasons(); why["history_lost"] == 0 {
+		t.Errorf("nobody was told that history was lost: %v", why)
+	}
 }
 
 // waiting is how many sessions wait for a lock.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -303,7 +304,8 @@ func TestMovesThatLoseMessages(t *testing.T) {
 		c.publish()
 		c.whole(false)
 		r.hub.SetFaults(func(p bus.Passage) bus.Fate {
-			return bus.Fate{Drop: p.From == "d" && p.To == "a" || p.From == "b" && p.To == "d"}
+			direct := strings.Contains(p.Topic, ":node:") // heartbeats go to all
+			return bus.Fate{Drop: direct && (p.From == "d" && p.To == "a" || p.From == "b" && p.To == "d")}
 		})
 		r.start("d", Roles{Gateway: true, Shard: true})
 		r.pass(20 * time.Second)
@@ -317,6 +319,30 @@ func TestMovesThatLoseMessages(t *testing.T) {
 				t.Errorf("no move of %s timed out", name)
 			}
 		}
+	})
+}
+
+// While the bus is away nothing is handed over: a shard would stand still for
+// nobody. A node that joins meanwhile gets its shards when the bus is back.
+func TestNodeAddedWhileTheBusIsAway(t *testing.T) {
+	inRig(t, []string{"a", "b"}, func(r *rig) {
+		before := r.owners()
+		r.hub.SetDown(true)
+		r.pass(5 * time.Second)
+		r.start("d", Roles{Gateway: true, Shard: true})
+		r.pass(20 * time.Second)
+		for s, owner := range r.owners() {
+			if owner != before[s] {
+				t.Errorf("shard %d went from %q to %q", s, before[s], owner)
+			}
+		}
+		for _, name := range []string{"a", "b"} {
+			if got := r.nodes[name].counter(`feedgate_shard_moves_total{outcome="timeout"}`); got != 0 {
+				t.Errorf("%d moves of %s timed out", got, name)
+			}
+		}
+		r.hub.SetDown(false)
+		r.placed("a", "b", "d")
 	})
 }
 

@@ -29,9 +29,7 @@ type holding struct {
 	to    string
 	since time.Time
 	taken chan taken // 1: the move takes the first answer, further ones are dropped
-	// notTo refused the shard, or did not answer: it is asked again after notUntil.
-	notTo    string
-	notUntil time.Time
+	notTo string     // refused it, or did not answer, when it was to have it last
 }
 
 // taken is what became of a shard that was handed over.

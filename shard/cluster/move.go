@@ -12,15 +12,21 @@ import (
 )
 
 const (
-	movesPerPeer  = 4 // at once from one node to another
-	movesAtOnce   = 8 // at once from one node to all
-	piece         = 256 << 10
-	maxPieces     = 1 << 12 // 1 GiB
-	stopPatience  = 5 * time.Second
-	takePatience  = 3 * time.Second // for the answer of the new owner
-	resumeEvery   = 200 * time.Millisecond
-	resumeTries   = 50
-	refusedBefore = 5 * time.Second // a node that refused a shard is asked again
+	movesPerPeer = 4 // at once from one node to another
+	movesAtOnce  = 8 // at once from one node to all
+	piece        = 256 << 10
+	maxPieces    = 1 << 12 // 1 GiB
+	stopPatience = 5 * time.Second
+	takePatience = 3 * time.Second // for the answer of the new owner
+	resumeEvery  = 200 * time.Millisecond
+	resumeTries  = 50
+	// A node that refused a shard, or did not answer, is asked again after
+	// shyFor, then after twice that and so on up to shyAtMost: each try makes a
+	// shard stand still for a while.
+	shyFor    = 5 * time.Second
+	shyAtMost = 80 * time.Second
+	// heardWithin: only to a node that was heard on the bus just now is anything handed.
+	heardWithin = 2 * time.Second
 )
 
 // target is where a shard that is served here belongs: "" where nobody could
@@ -41,6 +47,11 @@ func (n *Node) takers() []string {
 		takers = append(takers, n.opts.Node)
 	case !serves && self >= 0:
 		takers = slices.Delete(takers, self, self+1)
+	}
+	if n.state == feedengine.MemberDraining {
+		// Rather to the second best than to one that cannot be reached.
+		now := time.Now()
+		takers = slices.DeleteFunc(takers, func(node string) bool { return !n.reachable(node, now) })
 	}
 	return takers
 }
@@ -67,7 +78,7 @@ func (n *Node) startMoves() {
 		}
 		to := n.target(s, takers)
 		if to == "" || to == n.opts.Node || under[to] >= movesPerPeer || all >= movesAtOnce ||
-			h.notTo == to && now.Before(h.notUntil) {
+			!n.reachable(to, now) {
 			continue
 		}
 		under[to]++
@@ -76,10 +87,33 @@ func (n *Node) startMoves() {
 	}
 }
 
+// shyness is how long nothing is handed to a node.
+type shyness struct {
+	until time.Time
+	wait  time.Duration
+}
+
+// reachable reports whether shards may be handed to a node now. Called with mu held.
+func (n *Node) reachable(node string, now time.Time) bool {
+	return now.Sub(n.heard[node].at) < heardWithin && !now.Before(n.shy[node].until)
+}
+
+// failed notes that a move to a node failed. Moves that failed together count
+// once. Called with mu held.
+func (n *Node) failed(to string, now time.Time) {
+	s := n.shy[to]
+	if now.Before(s.until) {
+		return
+	}
+	s.wait = min(max(2*s.wait, shyFor), shyAtMost)
+	s.until = now.Add(s.wait)
+	n.shy[to] = s
+}
+
 // begin starts a move. Called with mu held.
 func (n *Node) begin(s feedengine.ShardID, to string) {
 	h := &n.shards[s]
-	h.phase, h.to, h.since = leaving, to, time.Now()
+	h.phase, h.to, h.since, h.notTo = leaving, to, time.Now(), ""
 	h.lost, h.taken = false, make(chan taken, 1)
 	n.lastMove++
 	number := n.lastMove
@@ -88,8 +122,11 @@ func (n *Node) begin(s feedengine.ShardID, to string) {
 		err := n.move(s, to, number, h.taken)
 		n.mu.Lock()
 		delete(n.movesBy, number)
-		if err != nil {
-			h.notTo, h.notUntil = to, time.Now().Add(refusedBefore)
+		if err == nil {
+			delete(n.shy, to)
+		} else {
+			h.notTo = to
+			n.failed(to, time.Now())
 		}
 		n.startMoves()
 		n.mu.Unlock()

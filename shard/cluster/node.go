@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/shard"
@@ -58,6 +61,7 @@ type Node struct {
 	pins     map[feedengine.ShardID]string
 	lastMove uint64
 	movesBy  map[uint64]feedengine.ShardID // moves of this node that are under way
+	shy      map[string]shyness            // by the node that a move failed to
 	silent   map[string]link.Peer          // dead by their beats, and perhaps still heard
 	heard    map[string]hearing
 	asks     asks
@@ -79,12 +83,15 @@ func New(ctx context.Context, opts Options) (*Node, error) {
 		state:   feedengine.MemberStarting,
 		intakes: intakes{all: map[intakeKey]*intake{}},
 		pins:    map[feedengine.ShardID]string{}, movesBy: map[uint64]feedengine.ShardID{},
+		shy:    map[string]shyness{},
 		silent: map[string]link.Peer{}, heard: map[string]hearing{}, asks: newAsks(),
 	}
 	n.ctx, n.end = context.WithCancel(context.WithoutCancel(ctx))
+	registered := opts.Metrics.ListMetricNames()
 	n.metrics.register(n, opts.Metrics)
 	if err := n.assemble(ctx); err != nil {
 		n.end()
+		forget(opts.Metrics, registered)
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
 	close(n.ready)
@@ -92,6 +99,7 @@ func New(ctx context.Context, opts Options) (*Node, error) {
 		dead, cancel := context.WithCancel(context.Background())
 		cancel()
 		n.Stop(dead) // nothing was begun that could fail
+		forget(opts.Metrics, registered)
 		return nil, fmt.Errorf("cluster: first beat: %w", err)
 	}
 	n.running.Go(n.beats)
@@ -99,6 +107,15 @@ func New(ctx context.Context, opts Options) (*Node, error) {
 		n.running.Go(n.claims)
 	}
 	return n, nil
+}
+
+// forget unregisters all metrics but these, for another New with the same set.
+func forget(set *metrics.Set, but []string) {
+	for _, name := range set.ListMetricNames() {
+		if !slices.Contains(but, name) {
+			set.UnregisterMetric(name)
+		}
+	}
 }
 
 // assemble makes the parts of the node.

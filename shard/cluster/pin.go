@@ -90,7 +90,8 @@ func (n *Node) grant(ctx context.Context, what string, w wish) error {
 	} else {
 		n.pins[s] = w.Node
 	}
-	n.shards[s].notTo = "" // whatever was refused before
+	delete(n.shy, w.Node) // whatever failed before
+	n.shards[s].notTo = ""
 	if what == "move" {
 		n.startMoves()
 	}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -75,6 +76,23 @@ func (r *rig) start(name string, roles Roles) *testNode {
 	if roles.Gateway {
 		o.Outlet = n.desk
 	}
+	// The store is away at first: New may be called again.
+	n.store.away(true)
+	if _, err := New(r.t.Context(), o); !errors.Is(err, feedengine.ErrUnavailable) {
+		r.t.Fatalf("without a store: %v", err)
+	}
+	r.pass(time.Millisecond) // the next incarnation is a greater one
+	n.store.SetFail(func(call string) storefake.Fault {
+		if call == "beat" {
+			return storefake.Unavailable
+		}
+		return storefake.Works
+	})
+	if _, err := New(r.t.Context(), o); !errors.Is(err, feedengine.ErrUnavailable) {
+		r.t.Fatalf("without a first beat: %v", err)
+	}
+	r.pass(time.Millisecond)
+	n.store.away(false)
 	var err error
 	if n.Node, err = New(r.t.Context(), o); err != nil {
 		r.t.Fatal(err)
