@@ -57,6 +57,9 @@ func (e *Engine) enter(s slot, v *view, w waiter, got *arrived) bool {
 	}
 	e.idle.remove(e, s)
 	e.reply(w.token, r)
+	if old := v.session(in.Gateway, in.Session); old != nil && old.background {
+		return true // asked twice on the way; the first answer came through, and its state since stands
+	}
 	e.replay(v, e.hold(v, session{id: in.Session, gateway: in.Gateway}), from)
 	return true
 }
