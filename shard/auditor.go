@@ -34,6 +34,9 @@ func (h *Host) runAuditor() {
 
 // audited takes note of an audit's end.
 func (h *Host) audited(s feedengine.ShardID, a feedengine.Audited) {
+	if h.opts.Cluster && !h.lease.holds() {
+		return // another node may have the shard already, and knows marks that this one does not
+	}
 	h.metrics.audits.Inc()
 	if !a.Drift {
 		return

@@ -269,7 +269,9 @@ func (w *world) setState(c *client, background bool) {
 	c.switching = true
 	w.mu.Unlock()
 	do := feedengine.SetState{Session: id, Background: background}
+	w.note("%s: %+v", c.name, do)
 	n.ask(c.user, do, func(r feedengine.Result) {
+		w.note("%s: %+v answered, %v", c.name, do, r.Err)
 		if c.node != n || c.session != id {
 			return
 		}
