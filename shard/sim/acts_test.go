@@ -252,7 +252,10 @@ func (w *world) sync(c *client) {
 		case c.node != n || c.session != id:
 		case r.Err != nil:
 			w.refused(c, do, r.Err)
-		case c.stream != stream: // reset meanwhile: that goes on where it said
+		case c.stream != stream:
+			// The reset was on its way when this was asked. What comes now may have
+			// come before, and is to be ignored.
+			c.doubles = c.n
 		case from <= c.n:
 			c.rewind(from)
 		}
