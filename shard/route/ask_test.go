@@ -74,6 +74,36 @@ func TestRouterAsksAgain(t *testing.T) {
 }
 
 // Answers may be among what a link lost.
+// TestRouterAsksAgainLaterWhenAnswersAreSlow: a busy owner is not given everything
+// to do twice.
+func TestRouterAsksAgainLaterWhenAnswersAreSlow(t *testing.T) {
+	inRig(t, "p", func(g *rig) {
+		publish := func(takes time.Duration) (sent int) {
+			g.submit(feedengine.Publish{Text: "x"})
+			sleep(takes)
+			all := g.letters()
+			g.answer(all[0].m.(link.Ask), feedengine.Result{})
+			g.want("Publish ok")
+			return len(all)
+		}
+		if n := publish(350 * time.Millisecond); n != 2 {
+			t.Fatalf("sent %d times in 350 ms, want 2", n)
+		}
+		for range 10 {
+			publish(350 * time.Millisecond)
+		}
+		if n := publish(350 * time.Millisecond); n != 1 {
+			t.Errorf("sent %d times though answers take 350 ms, want 1", n)
+		}
+		for range 40 {
+			publish(time.Millisecond)
+		}
+		if n := publish(350 * time.Millisecond); n != 2 {
+			t.Errorf("sent %d times in 350 ms though answers take 1 ms, want 2", n)
+		}
+	})
+}
+
 func TestRouterAsksAgainAfterALoss(t *testing.T) {
 	inRig(t, "p", func(g *rig) {
 		g.submit(feedengine.Unread{})

@@ -63,6 +63,7 @@ type Router struct {
 	running sync.WaitGroup
 
 	lastAsk  atomic.Uint64
+	answers  atomic.Int64 // how long another node takes to answer, smoothed, ns
 	stopping atomic.Bool
 
 	// The agenda: when its goroutine looks at the tables next.

@@ -44,6 +44,9 @@ func (t *table) send(a *ask, now int64) {
 	a.held = false
 	a.attempt++
 	a.to, a.epoch, a.sent = t.owner, t.epoch, now
+	if a.attempt == 1 {
+		a.first = now
+	}
 	if a.to == t.router.opts.Self {
 		t.sendHere(a)
 		return
@@ -127,6 +130,9 @@ func (t *table) answered(from string, m link.Answer) {
 	if a == nil || t.waits(a) || a.attempt == 0 || (m.Elsewhere || m.Result.Err != nil) && (a.held || a.to != from) {
 		t.router.metrics.late.Inc()
 		return
+	}
+	if !m.Elsewhere {
+		t.router.took(now - a.first)
 	}
 	t.result(a, m.Result, m.Elsewhere, m.Place.Epoch >= t.epoch && from == t.owner, now)
 	if m.Place.Epoch > t.epoch && !m.Elsewhere {
