@@ -33,23 +33,46 @@ func (m *named) of(node string) string {
 	}
 }
 
-// latency: 18 authors with 50 followers each, 200 posts a second; author,
-// followers' shards and followers' sockets on three different nodes.
-func latency(ctx context.Context, s settings, t *table) (err error) {
-	f, err := launch(ctx, s, 256, 3)
+// stage is a cluster of three nodes with nobody there yet.
+func stage(ctx context.Context, s settings, shards int) (*fleet, *named, *audience, error) {
+	f, err := launch(ctx, s, shards, 3)
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
-	defer func() { err = errors.Join(err, f.stop()) }()
 	names, err := f.names()
 	if err != nil {
-		return err
+		return nil, nil, nil, errors.Join(err, f.stop())
 	}
 	a, err := newAudience(f.secret)
 	if err != nil {
+		return nil, nil, nil, errors.Join(err, f.stop())
+	}
+	return f, names, a, nil
+}
+
+// leave ends the sockets and then the cluster.
+func (f *fleet) leave(a *audience) error {
+	a.pool.Close()
+	return f.stop()
+}
+
+// authors are so many, whose shards the nodes own in turn, and who post there.
+func (f *fleet) authors(names *named, n int) (all []author) {
+	for i := range n {
+		at := f.nodes[i%len(f.nodes)]
+		all = append(all, author{name: names.of(at.name), at: at})
+	}
+	return all
+}
+
+// latency: 18 authors with 50 followers each, 200 posts a second; author,
+// followers' shards and followers' sockets on three different nodes.
+func latency(ctx context.Context, s settings, t *table) (err error) {
+	f, names, a, err := stage(ctx, s, 256)
+	if err != nil {
 		return err
 	}
-	defer a.pool.Close()
+	defer func() { err = errors.Join(err, f.leave(a)) }()
 	var authors []author
 	for i := range 18 {
 		turn := [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}}[i%6]
@@ -120,28 +143,19 @@ func (f *fleet) crowd(ctx context.Context, a *audience, names *named, whom []aut
 }
 
 // processor: one author with 1,000 followers online, whose shards and sockets are
-// spread over three nodes; 10 posts a second.
+// spread over three nodes; 20 posts a second.
 func processor(ctx context.Context, s settings, t *table) (err error) {
-	f, err := launch(ctx, s, 256, 3)
+	f, names, a, err := stage(ctx, s, 256)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.stop()) }()
-	names, err := f.names()
-	if err != nil {
-		return err
-	}
-	a, err := newAudience(f.secret)
-	if err != nil {
-		return err
-	}
-	defer a.pool.Close()
+	defer func() { err = errors.Join(err, f.leave(a)) }()
 	by := []author{{name: names.of("node-1"), at: f.nodes[0]}}
 	if err := f.crowd(ctx, a, names, by, 1000); err != nil {
 		return err
 	}
 	var warm, posts traffic
-	warm.post(ctx, by, 10, 2*time.Second)
+	warm.post(ctx, by, 20, 2*time.Second)
 	if err := a.came(warm.due.Load(), 10*time.Second); err != nil {
 		return err
 	}
@@ -150,7 +164,7 @@ func processor(ctx context.Context, s settings, t *table) (err error) {
 		return err
 	}
 	profiles := f.profiled()
-	posts.post(ctx, by, 10, s.duration)
+	posts.post(ctx, by, 20, s.duration)
 	if err := a.came(warm.due.Load()+posts.due.Load(), 10*time.Second); err != nil {
 		return err
 	}
@@ -184,25 +198,12 @@ const away = 5 * time.Second
 // outage: 100 posts a second of 12 authors with 50 followers each; Redis is
 // killed and comes back empty.
 func outage(ctx context.Context, s settings, t *table) (err error) {
-	f, err := launch(ctx, s, 256, 3)
+	f, names, a, err := stage(ctx, s, 256)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.stop()) }()
-	names, err := f.names()
-	if err != nil {
-		return err
-	}
-	a, err := newAudience(f.secret)
-	if err != nil {
-		return err
-	}
-	defer a.pool.Close()
-	var authors []author
-	for i := range 12 {
-		n := f.nodes[i%3]
-		authors = append(authors, author{name: names.of(n.name), at: n})
-	}
+	defer func() { err = errors.Join(err, f.leave(a)) }()
+	authors := f.authors(names, 12)
 	if err := f.crowd(ctx, a, names, authors, 50); err != nil {
 		return err
 	}

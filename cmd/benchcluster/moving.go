@@ -20,25 +20,12 @@ const residents = 400
 // node all the time.
 func moves(ctx context.Context, s settings, t *table) (err error) {
 	const shards = 8
-	f, err := launch(ctx, s, shards, 3)
+	f, names, a, err := stage(ctx, s, shards)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.stop()) }()
-	names, err := f.names()
-	if err != nil {
-		return err
-	}
-	a, err := newAudience(f.secret)
-	if err != nil {
-		return err
-	}
-	defer a.pool.Close()
-	var authors []author
-	for i := range 16 {
-		n := f.nodes[i%3]
-		authors = append(authors, author{name: names.of(n.name), at: n, followers: shards * residents / 16})
-	}
+	defer func() { err = errors.Join(err, f.leave(a)) }()
+	authors := f.authors(names, 16)
 	if err := f.settle(ctx, a, authors, shards); err != nil {
 		return err
 	}
@@ -81,7 +68,9 @@ func moves(ctx context.Context, s settings, t *table) (err error) {
 // settle fills the shards: each author's followers are spread over all of them.
 func (f *fleet) settle(ctx context.Context, a *audience, authors []author, shards int) error {
 	each := shards * residents / len(authors)
-	for i, by := range authors {
+	for i := range authors {
+		by := &authors[i]
+		by.followers = each
 		var users []string
 		for j := range each {
 			users = append(users, fmt.Sprintf("r%d-%d", i, j))
@@ -166,25 +155,12 @@ func (f *fleet) pauses() (count int, p99 time.Duration, err error) {
 // grow: three nodes with 1,024 shards get a fourth, while the machine is kept
 // busy by posts.
 func grow(ctx context.Context, s settings, t *table) (err error) {
-	f, err := launch(ctx, s, 1024, 3)
+	f, names, a, err := stage(ctx, s, 1024)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.stop()) }()
-	names, err := f.names()
-	if err != nil {
-		return err
-	}
-	a, err := newAudience(f.secret)
-	if err != nil {
-		return err
-	}
-	defer a.pool.Close()
-	var authors []author
-	for i := range 12 {
-		n := f.nodes[i%3]
-		authors = append(authors, author{name: names.of(n.name), at: n})
-	}
+	defer func() { err = errors.Join(err, f.leave(a)) }()
+	authors := f.authors(names, 12)
 	if err := f.crowd(ctx, a, names, authors, 50); err != nil {
 		return err
 	}
