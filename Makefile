@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin/gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt bench bench-sockets bench-cluster loadtest fuzz clean
+.PHONY: help run build test lint fmt bench bench-sockets bench-cluster loadtest sim fuzz clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench-cluster: build ## three nodes on this machine: latency, CPU, a Redis outag
 
 loadtest: build ## CONNS connections (default 100000), and the proof that all of them got exactly what they should
 	.ci/loadtest
+
+sim: ## a whole cluster on virtual time, for SEEDS seeds (default 1000, a minute or two); one alone: ARGS="-seed N"
+	$(GO) test ./shard/sim -count=1 -run '^TestCluster$$' -timeout 1h -args -seeds $(or $(SEEDS),1000) $(ARGS)
 
 fuzz: ## each Fuzz target for FUZZTIME (default 10s)
 	.ci/fuzz

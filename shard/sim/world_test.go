@@ -456,9 +456,12 @@ func (w *world) describe() {
 	}
 	heads, err := w.db.Heads(ctx)
 	w.note("the store has %+v %v", heads, err)
+	gateway := w.gateway()
 	for _, user := range w.users {
 		w.note("%s lives in shard %d", user, shard.Of(user, w.shards))
+		gateway.ask(user, feedengine.Unread{}, func(r feedengine.Result) { w.note("%s has %+v in stream %s, %v", user, r.Counts, r.Stream, r.Err) })
 	}
+	w.sleep(time.Second)
 }
 
 // check holds everybody against the facts.
