@@ -117,25 +117,28 @@ func TestBeatAfterALostConnection(t *testing.T) {
 	}
 }
 
-// TestBeatIsCheap: with every shard there can be, beats make no new pages.
+// TestBeatIsCheap: with every shard there can be, beats make no new pages. An
+// old snapshot, as an automatic ANALYZE takes it, keeps Postgres from using a
+// page's room again while it lasts: one stretch without growth is enough. A version
+// that is not HOT leaves 4 bytes behind, and a page has room for 291 of those.
 func TestBeatIsCheap(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	s := open(t, url, "n1", feedengine.MaxShards)
-	size := func() int { return count(t, url, `SELECT pg_table_size('nodes')::int`) }
-	var first int
-	for i := range 300 {
-		roll, err := s.Beat(t.Context(), aMember("n1"))
-		if err != nil || len(roll.Owners) != feedengine.MaxShards {
-			t.Fatalf("beat: %d owners, %v", len(roll.Owners), err)
+	var sizes []int
+	for range 10 {
+		for range 400 {
+			roll, err := s.Beat(t.Context(), aMember("n1"))
+			if err != nil || len(roll.Owners) != feedengine.MaxShards {
+				t.Fatalf("beat: %d owners, %v", len(roll.Owners), err)
+			}
 		}
-		if i == 100 {
-			first = size()
+		sizes = append(sizes, count(t, url, `SELECT pg_table_size('nodes')::int`))
+		if n := len(sizes); n > 1 && sizes[n-1] == sizes[n-2] {
+			return
 		}
 	}
-	if last := size(); last > first {
-		t.Errorf("the table of one node grew from %d to %d bytes in 200 beats", first, last)
-	}
+	t.Errorf("the table of one node grows: %d bytes, each after 400 beats more", sizes)
 }
 
 // TestEndOwnersFindsEveryConnection: a claimer knows an owner's connections by
