@@ -307,6 +307,29 @@ func TestLearnHistoryLost(t *testing.T) {
 	}
 }
 
+// What storage was asked before history was lost is not what the log is now.
+func TestLearnHistoryLostWhileStorageIsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClassroom(t, nil)
+		defer c.host.Stop(context.Background())
+		events := c.write(1, 6)
+		c.learn(events[:3])
+		c.store.slow = time.Second
+		c.learn(events[5:]) // above a gap: storage is asked what is below
+		time.Sleep(500 * time.Millisecond)
+		c.store.restore(func(shard, n int) int { return map[int]int{1: 4}[shard] })
+		c.claim(1)
+		c.write(1, 2)
+		c.host.LearnHead(1, c.owner[1])
+		c.expect(1)
+		time.Sleep(10 * time.Second)
+		c.expect(1)
+		if n := c.host.learner.metrics.history.Get(); n != 1 {
+			t.Errorf("history was lost %d times", n)
+		}
+	})
+}
+
 // open has the host serve a shard, as its node does.
 func (h *harness) open(shard feedengine.ShardID) feedengine.Head {
 	h.t.Helper()

@@ -68,7 +68,12 @@ func (l *learner) lacking() (lacking []lack) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for s, w := range l.wants {
-		lacking = append(lacking, lack{s, l.host.ring.HeadOf(s), w.head})
+		known := l.host.ring.HeadOf(s)
+		if w.head.Epoch < known.Epoch {
+			delete(l.wants, s) // of an owner that has been fenced since
+			continue
+		}
+		lacking = append(lacking, lack{s, known, w.head})
 	}
 	slices.SortFunc(lacking, func(a, b lack) int {
 		if c := l.wants[a.shard].since.Compare(l.wants[b.shard].since); c != 0 {
@@ -106,8 +111,12 @@ func (l *learner) repair(ctx context.Context, lacking []lack) error {
 	return nil
 }
 
-// took puts what storage said of one log into the ring.
+// took puts what storage said of one log into the ring, unless the ring has gone
+// on with it elsewhere while storage was asked.
 func (l *learner) took(k lack, events []*feedengine.Event) {
+	if now := l.host.ring.HeadOf(k.shard); now.Epoch != k.known.Epoch || now.First != k.known.First || now.Seq < k.known.Seq {
+		return
+	}
 	if k.known.Seq > 0 && len(events) > 0 && events[0].Seq == k.known.Seq {
 		if events[0].ID != k.known.ID {
 			l.jump(k.shard, k.known, k.want, true)

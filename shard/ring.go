@@ -123,8 +123,13 @@ func (r *Ring) Adopt(shard feedengine.ShardID, head feedengine.Head) {
 // Jump goes on with a log at head, wherever the ring stood: behind it, with the
 // events between gone for good, or above it, with events that no longer are. No
 // reader gets by: each is told with ErrPassed, and asks HistoryLostSince why.
+// There is no way back to an epoch before.
 func (r *Ring) Jump(shard feedengine.ShardID, head feedengine.Head, historyLost bool) {
 	r.mu.Lock()
+	if head.Epoch < r.heads[shard].Epoch {
+		r.mu.Unlock()
+		return
+	}
 	r.heads[shard] = head
 	at := r.head.Load() + 1 // a position without an event, which nobody can read
 	r.floor.Store(at)
