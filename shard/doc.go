@@ -20,6 +20,22 @@
 // every feed. An actor that fell further behind than the ring reaches back
 // rebuilds its views.
 //
+// # In a cluster
+//
+// Of the logs that other nodes write, a host hears by Learn and LearnHead. The
+// learner puts what is next into the Ring, keeps what came too early, and has
+// what is lacking read from storage. A log that turns out to have lost events, or
+// to have been trimmed beyond what is known, has the Ring jump: no reader gets by
+// that, and each actor rebuilds its views.
+//
+// Actors come and go: Open begins one after a claim, HandOver has it finish what
+// is in the writer's hands and give its state away, after which it stands still
+// until Resume or Shut. What it cannot carry out any more it refuses with
+// feedengine.ErrElsewhere: nothing was run. Requests are answered only while the
+// lease holds; events are applied all the same. Who owns what is decided by the
+// store alone: every commit is fenced by epochs, and a host that finds itself
+// fenced drops the shard and says so.
+//
 // What the package does not do: it decides nothing about sockets and tokens, and
 // it knows storage only through the methods that it declares.
 package shard
