@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -31,8 +30,6 @@ type node struct {
 
 	draining bool // guarded by w.mu, as are sessions
 	sessions map[feedengine.SessionID]*client
-
-	stopped sync.WaitGroup // ends with the node's Stop
 }
 
 // start makes a node and has it join. nil: the store was away.
