@@ -82,7 +82,7 @@ func (d *Duration) UnmarshalText(p []byte) error {
 
 // Parse reads a file. What it does not know it refuses.
 func Parse(p []byte) (*Scenario, error) {
-	s := &Scenario{Duration: Duration(30 * time.Second), Quiet: Duration(2 * time.Second), Patience: Duration(time.Minute), Ramp: 2500}
+	s := &Scenario{Duration: Duration(30 * time.Second), Quiet: Duration(2 * time.Second), Patience: Duration(time.Minute), Ramp: 2700}
 	d := json.NewDecoder(bytes.NewReader(p))
 	d.DisallowUnknownFields()
 	if err := d.Decode(s); err != nil {

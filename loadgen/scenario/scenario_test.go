@@ -31,7 +31,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Duration.D() != 30*time.Second || s.Ramp != 2500 || s.Steps[0].By != Anyone || s.Steps[0].Size != 160 ||
+	if s.Duration.D() != 30*time.Second || s.Ramp != 2700 || s.Steps[0].By != Anyone || s.Steps[0].Size != 160 ||
 		s.Steps[1].Share != 1 || s.Steps[2].Share != 0.1 || s.Steps[2].For.D() != 5*time.Second {
 		t.Errorf("%+v", s)
 	}
