@@ -1,7 +1,5 @@
 package feedengine
 
-import "time"
-
 // EventKind says what a durable event of a log records. The numbers are stored;
 // they never change their meaning.
 type EventKind uint8
@@ -12,15 +10,42 @@ const (
 	KindFollow      EventKind = 3 // Actor follows Users from the event's ID on
 	KindUnfollow    EventKind = 4 // Actor no longer follows Users
 
-	// 5 to 31 are kept for edits, likes, comments, messages, notifications,
-	// blocks and mutes.
+	KindPostEdited EventKind = 5  // Actor, the author, changed Post, which is the whole new one
+	KindLike       EventKind = 6  // Actor likes a post: Fact is a Like
+	KindUnlike     EventKind = 7  // Actor takes a like back: Fact is a Like
+	KindComment    EventKind = 8  // Actor wrote a comment: Fact is a Comment; Users are mentioned in it
+	KindMessage    EventKind = 9  // Actor sent a message to Users, the conversation's members, of whom Actor is one: Fact is a Message
+	KindSeen       EventKind = 10 // Actor has got or read a conversation so far: Fact is a Seen; Users are the senders to be told
+	KindBlock      EventKind = 11 // Actor and Users, who is one, are hidden from each other
+	KindUnblock    EventKind = 12
+	KindMute       EventKind = 13 // Users, who is one, is hidden from Actor
+	KindUnmute     EventKind = 14
+	KindProfile    EventKind = 15 // Actor's profile is now Fact, a Profile
 
-	// KindRead is not in any log: a stream's event that another device moved
-	// the read mark of List to Target.
+	// 16 to 31 are kept for what is to come.
+
+	// From here on: events of streams that are in no log. Those that are made of a
+	// log's event keep its place and its ID.
+
+	// KindRead says that another device moved the read mark of List to Target, in
+	// the conversation Fact.(*Seen) when List is ListMessages.
 	KindRead EventKind = 32
-	// KindVoid is not in any log: what is replayed in the place of a withdrawn event.
+	// KindVoid is what is replayed in the place of a withdrawn event.
 	KindVoid EventKind = 33
+	// KindNote is a notification, new or changed: Fact is a Note.
+	KindNote EventKind = 34
+	// KindNoteGone withdraws the notification Target.
+	KindNoteGone EventKind = 35
+	// KindHidden says that all that Actor wrote is hidden from the stream's user
+	// from now on; KindShown that it is no longer.
+	KindHidden EventKind = 36
+	KindShown  EventKind = 37
+	// KindReceipt tells a sender that Actor has got or read messages: Fact is a Seen.
+	KindReceipt EventKind = 38
 )
+
+// Stored reports whether events of the kind stand in logs.
+func (k EventKind) Stored() bool { return k >= KindPost && k <= KindProfile }
 
 // Event is one durable fact, at its place in the log of one shard. Once it has
 // been appended it is immutable and shared by all who read it.
@@ -32,24 +57,13 @@ type Event struct {
 	Kind  EventKind
 
 	Actor  string   // who did it
-	Post   *Post    // KindPost
-	Target ID       // KindPostDeleted: the post; KindRead: the mark
-	Users  []string // KindFollow, KindUnfollow: whom, without repetition
+	Name   string   // the actor's display name when they did it, "" when they had none
+	Post   *Post    // KindPost, KindPostEdited
+	Target ID       // KindPostDeleted: the post; KindRead: the mark; KindNoteGone: the notification
+	Users  []string // whom else it is about, without repetition: see the kinds. KindPost: who is mentioned. KindPostDeleted: who else has notifications of the post
 	List   List     // KindRead
+	Fact   Fact     // what else the kind needs; nil when nothing
 }
-
-// Post is what an author published. Its time is its ID's.
-type Post struct {
-	ID       ID
-	Author   string
-	Kind     string // "post"
-	Text     string
-	Likes    int
-	Comments int
-}
-
-// At is when the post was accepted, UTC, to the millisecond.
-func (p *Post) At() time.Time { return p.ID.Time() }
 
 // List names one of the things that are counted and have a read mark.
 type List uint8

@@ -17,29 +17,79 @@ type Request struct {
 	Done func(Result)
 }
 
-// Action is the sealed set of what can be asked of a shard. Delete goes to the
-// shard of its post, everything else to the shard of Request.User.
+// Action is the sealed set of what can be asked of a shard. HomeOf says which.
 type Action interface{ action() }
 
 type (
 	// Publish makes a post durable. Result: Post.
 	Publish struct {
 		Text string
-		Kind string // "post"
+		Kind string // KindOfPost or KindOfJob
 		Key  string // idempotency key, or ""
+		More *More  // nil: a public text
 	}
 	// Delete withdraws the user's own post.
 	Delete struct{ Post ID }
+	// Edit changes the user's own post. Result: Post.
+	Edit struct {
+		Post      ID
+		Text      *string  // nil: stays
+		Media     *[]Media // nil: stays
+		Followers *bool    // nil: stays
+		Job       *Job     // nil: stays
+	}
+	// LikePost likes a post that the user can see, or takes that back. Doing so
+	// again changes nothing. Result: Likes.
+	LikePost struct {
+		Post ID
+		Off  bool
+	}
+	// AddComment comments on a post that the user can see. Result: Comment.
+	AddComment struct {
+		Post ID
+		Text string
+		Key  string // idempotency key, or ""
+	}
+	// Send sends a message to a conversation, or when that is 0 to the one of the
+	// user and To, which it opens if need be. Result: Message.
+	Send struct {
+		To           []string // at most MaxMembers with the user
+		Conversation ID
+		Text         string
+		Media        []Media
+		Reply        ID     // 0: none
+		Key          string // idempotency key, or ""
+	}
+	// Received says that the user's device has got a conversation's messages up to
+	// Upto. Result: Upto.
+	Received struct {
+		Conversation ID
+		Upto         ID
+	}
+	// HideUser hides another user, or ends that; Kind is HideBlock or HideMute. Doing
+	// so again changes nothing.
+	HideUser struct {
+		User string
+		Kind HideKind
+		Off  bool
+	}
+	// PutProfile replaces the user's profile. What is unique and taken: Conflict.
+	// Result: Profile.
+	PutProfile struct{ Profile Profile }
 	// Follow follows all Users by one durable event. Result: Since.
-	Follow struct{ Users []string }
+	Follow struct {
+		Users  []string
+		Notify bool // tell them; a bulk follow tells nobody
+	}
 	// Unfollow is the reverse of Follow.
 	Unfollow struct{ Users []string }
 	// Read moves a read mark. Result: Stream, Unread, Upto.
 	Read struct {
-		Of   List
-		Upto ID
+		Of           List
+		Upto         ID
+		Conversation ID // ListMessages: whose
 	}
-	// Unread asks for the counters. Result: Stream, Unread.
+	// Unread asks for the counters. Result: Stream, Unread, Chats.
 	Unread struct{}
 	// Attach begins the delivery of the user's stream to a session. Result:
 	// Stream, N, Resumed, Replay, Unread and, when Page is above 0, Page. Done is
@@ -66,16 +116,23 @@ type (
 	}
 )
 
-func (Publish) action()  {}
-func (Delete) action()   {}
-func (Follow) action()   {}
-func (Unfollow) action() {}
-func (Read) action()     {}
-func (Unread) action()   {}
-func (Attach) action()   {}
-func (Detach) action()   {}
-func (Sync) action()     {}
-func (SetState) action() {}
+func (Publish) action()    {}
+func (Delete) action()     {}
+func (Edit) action()       {}
+func (LikePost) action()   {}
+func (AddComment) action() {}
+func (Send) action()       {}
+func (Received) action()   {}
+func (HideUser) action()   {}
+func (PutProfile) action() {}
+func (Follow) action()     {}
+func (Unfollow) action()   {}
+func (Read) action()       {}
+func (Unread) action()     {}
+func (Attach) action()     {}
+func (Detach) action()     {}
+func (Sync) action()       {}
+func (SetState) action()   {}
 
 // Resume is where a client left its stream.
 type Resume struct {
@@ -96,4 +153,16 @@ type Result struct {
 	Replay  int // how many events follow to bring a resumed session up to N
 	Counts  Counts
 	Page    *Page
+
+	Likes   int
+	Comment *Comment
+	Message *Message
+	Profile *Profile
+	Chats   []ChatCount
+}
+
+// ChatCount is how many messages of a conversation are unread, at least 1.
+type ChatCount struct {
+	Conversation ID
+	Unread       uint32
 }

@@ -20,9 +20,23 @@ type Snapshot struct {
 // LoadedUser is one user's facts as of the snapshot's heads.
 type LoadedUser struct {
 	User    string
-	Follows []Edge // in order of Author
-	Feed    LoadedCount
-	Page    *Page // nil when none was asked for
+	Follows []Edge      // in order of Author
+	Feed    LoadedCount // nothing by those in Hides
+	Page    *Page       // nil when none was asked for
+
+	Name  string       // the user's display name, "" when there is none
+	Hides []Hide       // in order of Other, then Kind
+	Notes LoadedCount  // unread notifications, nothing by those in Hides; their Author is not set
+	Chats []LoadedChat // the conversations with unread messages, in order of Conversation
+	// ChatTop is the highest of the user's read marks of all conversations.
+	ChatTop ID
+}
+
+// LoadedChat is the counter of one conversation: messages by others, but for those
+// whom a block hides. Its Total is above 0; Author is not set.
+type LoadedChat struct {
+	Conversation ID
+	LoadedCount
 }
 
 // LoadedCount is the state of one counter.

@@ -126,3 +126,73 @@ type Members interface {
 	// Leave takes the node's row away, if it is still this incarnation's.
 	Leave(ctx context.Context, node string, incarnation uint64) error
 }
+
+// Decisions is what a shard asks before it decides a command, each in one snapshot.
+type Decisions interface {
+	// Standing tells how the user stands to a post; with told also whom a deletion
+	// has to tell. It is never ErrNotFound: Post is nil then.
+	Standing(ctx context.Context, user string, post feedengine.ID, told bool) (feedengine.Standing, error)
+
+	// Talk tells how the user stands to a conversation.
+	Talk(ctx context.Context, ask feedengine.TalkAsk) (feedengine.Talk, error)
+
+	// Blocked returns those of the others who block the user or whom the user blocks.
+	Blocked(ctx context.Context, user string, others []string) ([]string, error)
+
+	// Hides reports whether such a hide stands.
+	Hides(ctx context.Context, user, other string, kind feedengine.HideKind) (bool, error)
+
+	// Name is the user's display name, "" when there is none.
+	Name(ctx context.Context, user string) (string, error)
+
+	// Taken names the field of the profile that is another user's already: handle,
+	// email, phone or subject; "": none.
+	Taken(ctx context.Context, p feedengine.Profile) (field string, err error)
+
+	// Alerts returns the users, but for the job's author and those to whom it is
+	// hidden, of whose saved searches one matches the job: at most MaxAlerts.
+	Alerts(ctx context.Context, job *feedengine.Post) ([]string, error)
+}
+
+// Social is what apps read beside the feed. viewer is who asks: what a viewer may
+// not see is not there, in pages as in ErrNotFound. before is as in Reads.Feed.
+type Social interface {
+	// PostFor is Views.Post for a viewer; "" is a service, which sees all.
+	PostFor(ctx context.Context, viewer string, id feedengine.ID) (*feedengine.Post, error)
+	Comments(ctx context.Context, viewer string, post, before feedengine.ID, limit int) (*feedengine.CommentPage, error)
+	Notes(ctx context.Context, user string, before feedengine.ID, limit int) (*feedengine.NotePage, error)
+	Conversations(ctx context.Context, user string, before feedengine.ID, limit int) (*feedengine.ConversationPage, error)
+	Messages(ctx context.Context, user string, conversation, before feedengine.ID, limit int) (*feedengine.MessagePage, error)
+	// Hidden lists whom the user blocks, or mutes, in ascending order as Following does.
+	Hidden(ctx context.Context, user string, kind feedengine.HideKind, after string, limit int) ([]string, error)
+	// Acquainted returns those of the others whom the user follows or shares a
+	// conversation with, and who are not hidden by a block.
+	Acquainted(ctx context.Context, user string, others []string) ([]string, error)
+	// Members are those of a conversation, of whom the user is one, but for the user
+	// and those whom a block hides from them; ErrNotFound otherwise.
+	Members(ctx context.Context, user string, conversation feedengine.ID) ([]string, error)
+
+	Jobs(ctx context.Context, viewer string, query feedengine.JobQuery) (*feedengine.JobPage, error)
+	Searches(ctx context.Context, user string) ([]feedengine.Search, error)
+
+	// Profile is the whole profile that the key names, or ErrNotFound.
+	Profile(ctx context.Context, key feedengine.ProfileKey) (*feedengine.Profile, error)
+	// Profiles are the public parts of those of the users who have one, in order of User.
+	Profiles(ctx context.Context, users []string) ([]feedengine.Profile, error)
+	// Login finds what a login by e-mail or phone is checked against, or ErrNotFound.
+	Login(ctx context.Context, key feedengine.ProfileKey) (feedengine.Credentials, error)
+	LastSeen(ctx context.Context, users []string) ([]feedengine.LastSeen, error)
+}
+
+// Accounts is what is written beside the logs, as no view is made of it: the last
+// writer wins, and nil means that it is on disk.
+type Accounts interface {
+	// SaveSearch saves a new search under a new ID; ErrRefused beyond MaxSearches.
+	SaveSearch(ctx context.Context, user string, s feedengine.Search) error
+	// DropSearch deletes one of the user's own; ErrNotFound otherwise.
+	DropSearch(ctx context.Context, user string, id feedengine.ID) error
+	// SetPassword sets the hash of a user who has a profile; ErrNotFound otherwise.
+	SetPassword(ctx context.Context, user, hash string) error
+	// SawUsers notes when users were last connected; it never goes back.
+	SawUsers(ctx context.Context, seen []feedengine.LastSeen) error
+}
