@@ -223,7 +223,7 @@ func (s *script) command(line string) {
 		}
 		s.step(in)
 	case "mark":
-		s.marks[a.word()] = a.id(a.word(), MaxShards-1)
+		s.marks[markOf{a.word(), ListFeed}] = a.id(a.word(), MaxShards-1)
 	case "commit-mark", "told", "saved":
 		s.mark(op, a.flag("fail"))
 	case "load":
@@ -413,7 +413,8 @@ func (s *script) mark(op string, fail bool) {
 		save := s.saves[0]
 		s.saves, s.told = s.saves[1:], append(s.told, save)
 		if !fail {
-			s.marks[save.Mark.User] = max(s.marks[save.Mark.User], save.Mark.Upto)
+			mark := markOf{save.Mark.User, save.Mark.List}
+			s.marks[mark] = max(s.marks[mark], save.Mark.Upto)
 		}
 	}
 	if op != "commit-mark" {
