@@ -49,17 +49,53 @@ func dropJobOf(ctx context.Context, c *conn, id feedengine.ID) error {
 // placeOf is what is searched of a job beside its title and text.
 func placeOf(j *feedengine.Job) string { return j.Category + " " + j.Location }
 
-// words makes what FTS5 is asked of what a user typed: all the words, each in
-// quotes, so that none is an operator. "": there are none.
-// (https://www.sqlite.org/fts5.html#full_text_query_syntax)
-func words(text string) string {
-	fields := strings.FieldsFunc(text, func(r rune) bool {
+// wordsOf are the different words of a text, lower case. At anything else FTS5
+// would split them too.
+func wordsOf(text string) []string {
+	var words []string
+	seen := map[string]bool{}
+	for _, w := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r)
-	})
-	if len(fields) == 0 {
+	}) {
+		if !seen[w] {
+			seen[w] = true
+			words = append(words, w)
+		}
+	}
+	return words
+}
+
+// allOf is what FTS5 is asked for all of the words: each in quotes, so that none is
+// an operator. "": there are none.
+// (https://www.sqlite.org/fts5.html#full_text_query_syntax)
+func allOf(words []string) string {
+	if len(words) == 0 {
 		return ""
 	}
-	return `"` + strings.Join(fields, `" "`) + `"`
+	return `"` + strings.Join(words, `" "`) + `"`
+}
+
+// What a word scores that stands in a job's title, and in its category or location.
+//
+// It is not bm25: that depends on all the other jobs, so that each one which comes
+// or goes moves those that a search has found already across the borders of its
+// pages. A score of a job alone lets the pages join exactly.
+const (
+	titleScore  = 10
+	placeScore  = 4
+	scoredWords = 8 // those after them select, but do not score: each costs two queries
+)
+
+// scoresOf is what is asked to score the jobs that have all the words.
+func scoresOf(words []string) string {
+	asked := allOf(words)
+	scores := make([][2]any, 0, 2*scoredWords)
+	for _, w := range words[:min(len(words), scoredWords)] {
+		scores = append(scores,
+			[2]any{`(` + asked + `) AND title : "` + w + `"`, titleScore},
+			[2]any{`(` + asked + `) AND place : "` + w + `"`, placeScore})
+	}
+	return array(scores)
 }
 
 // Jobs returns a page of the jobs that are asked for: see storage.Social.
@@ -69,16 +105,13 @@ func (s *Store) Jobs(ctx context.Context, viewer string, ask feedengine.JobQuery
 	if err != nil || ask.Limit <= 0 {
 		return page, err
 	}
-	var scores []float64
+	var scores []int64
 	err = s.ask(ctx, s.ops.jobs, func(c *conn) error {
-		q, args, err := jobsQuery(ctx, c, viewer, ask, after)
-		if err != nil {
-			return err
-		}
+		q, args := jobsQuery(viewer, ask, after)
 		return c.each(ctx, q, func(row []value) error {
 			p, err := postOf(row[1:])
 			page.Jobs = append(page.Jobs, p)
-			scores = append(scores, row[0].(float64))
+			scores = append(scores, row[0].(int64))
 			return err
 		}, args...)
 	})
@@ -93,7 +126,7 @@ func (s *Store) Jobs(ctx context.Context, viewer string, ask feedengine.JobQuery
 }
 
 // jobsQuery chooses the way into the jobs board.
-func jobsQuery(ctx context.Context, c *conn, viewer string, ask feedengine.JobQuery, after jobCursor) (query, []value, error) {
+func jobsQuery(viewer string, ask feedengine.JobQuery, after jobCursor) (query, []value) {
 	category, location := strings.ToLower(ask.Category), strings.ToLower(ask.Location)
 	open := ask.Now.UnixMicro() // those that close later
 	switch {
@@ -103,51 +136,38 @@ func jobsQuery(ctx context.Context, c *conn, viewer string, ask feedengine.JobQu
 		open = time.Now().UnixMicro()
 	}
 	args := []value{int64(more(ask.Limit)), viewer, category, location, ask.SalaryMin, ask.SalaryMax, ask.Currency, open, int64(after.id)}
-	if asked := words(ask.Text); asked != "" {
-		if after.id != 0 { // as it ranks now: jobs that came since change all ranks a little
-			if err := c.each(ctx, jobRank, func(row []value) error {
-				after.score = row[0].(float64)
-				return nil
-			}, asked, int64(after.id)); err != nil {
-				return 0, nil, err
-			}
-		}
-		return jobsMatching, append(args, asked, after.score), nil
+	if words := wordsOf(ask.Text); len(words) > 0 {
+		return jobsMatching, append(args, allOf(words), after.score, scoresOf(words))
 	}
 	args[8] = below(after.id)
 	switch {
 	case category != "" && location != "":
-		return jobsInAt, args, nil
+		return jobsInAt, args
 	case category != "":
-		return jobsIn, args, nil
+		return jobsIn, args
 	case location != "":
-		return jobsAt, args, nil
+		return jobsAt, args
 	}
-	return jobsNewest, args, nil
+	return jobsNewest, args
 }
 
-// jobCursor is the last job of a page. Of a search by words its score stands for
-// it when it has been deleted since.
+// jobCursor is the last job of a page and its score, 0 without words.
 type jobCursor struct {
 	id    feedengine.ID
-	score float64
+	score int64
 }
 
-func (c jobCursor) String() string {
-	return c.id.String() + "." + strconv.FormatUint(math.Float64bits(c.score), 16)
-}
+func (c jobCursor) String() string { return fmt.Sprintf("%d.%d", c.id, c.score) }
 
-func cursorOf(text string) (jobCursor, error) {
+func cursorOf(text string) (c jobCursor, err error) {
 	if text == "" {
-		return jobCursor{}, nil
+		return c, nil
 	}
 	id, score, _ := strings.Cut(text, ".")
-	bits, err := strconv.ParseUint(score, 16, 64)
-	c := jobCursor{score: math.Float64frombits(bits)}
-	if err == nil {
-		c.id, err = feedengine.ParseID(id)
+	if c.id, err = feedengine.ParseID(id); err == nil {
+		c.score, err = strconv.ParseInt(score, 10, 64)
 	}
-	if err != nil || math.IsNaN(c.score) || c.String() != text {
+	if err != nil || c.score < 0 || c.String() != text {
 		return c, fmt.Errorf("sqlite: jobs: %w: not a page of jobs: %q", feedengine.ErrRefused, text)
 	}
 	return c, nil
@@ -174,7 +194,7 @@ func (s *Store) SaveSearch(ctx context.Context, user string, search feedengine.S
 		}
 		n, err := c.exec(ctx, saveSearch, int64(search.ID), user, search.Name,
 			object(searchQuery{q.Text, q.Category, q.Location, q.SalaryMin, q.SalaryMax, q.Currency, q.Closing}),
-			strings.ToLower(q.Category), strings.ToLower(q.Location), q.SalaryMin, q.SalaryMax, q.Currency, words(q.Text),
+			strings.ToLower(q.Category), strings.ToLower(q.Location), q.SalaryMin, q.SalaryMax, q.Currency, allOf(wordsOf(q.Text)),
 			int64(feedengine.MaxSearches))
 		if err == nil && n == 0 {
 			return refused("the user has %d searches", feedengine.MaxSearches)
@@ -260,7 +280,7 @@ func (t *jobText) close() {
 	}
 }
 
-// matches reports whether the job has all the words; asked is as words made it.
+// matches reports whether the job has all the words; asked is as allOf made it.
 func (t *jobText) matches(ctx context.Context, asked string) (bool, error) {
 	if asked == "" {
 		return true, nil

@@ -111,7 +111,6 @@ const (
 	jobsAt
 	jobsInAt
 	jobsMatching
-	jobRank
 	saveSearch
 	dropSearch
 	searchesOf
@@ -597,18 +596,20 @@ ORDER BY user`,
 
 	// The ways into the jobs board. ?1 limit, ?2 viewer, ?3 category, ?4 location,
 	// ?5 salary at least, ?6 salary at most, ?7 currency, ?8 when they are open still, ?9 before
-	// that id: '' and 0 for any → rank, post. By words also ?10 what is asked for, ?11
-	// the rank of ?9.
-	jobsNewest: jobs(`jobs j WHERE j.id < ?9`, `0.0`, `j.id DESC`),
-	jobsIn:     jobs(`jobs j WHERE j.category = ?3 AND j.id < ?9`, `0.0`, `j.id DESC`),
-	jobsAt:     jobs(`jobs j WHERE j.location = ?4 AND j.id < ?9`, `0.0`, `j.id DESC`),
-	jobsInAt:   jobs(`jobs j WHERE j.category = ?3 AND j.location = ?4 AND j.id < ?9`, `0.0`, `j.id DESC`),
-	jobsMatching: jobs(`
-        (SELECT rowid AS id, bm25(job_words, 10.0, 4.0, 1.0) AS score FROM job_words WHERE job_words MATCH ?10) w
-        CROSS JOIN jobs j ON j.id = w.id
-        WHERE (?9 = 0 OR w.score > ?11 OR w.score = ?11 AND w.id < ?9)`, `w.score`, `w.score, j.id DESC`),
-	// ?1 what is asked for, ?2 job → its rank
-	jobRank: `SELECT bm25(job_words, 10.0, 4.0, 1.0) FROM job_words WHERE job_words MATCH ?1 AND rowid = ?2`,
+	// that id: '' and 0 for any → score, post. By words also ?10 what is asked for, ?11
+	// the score of ?9, ?12 [[what more is asked for, what that scores], …].
+	jobsNewest: jobs(`jobs j WHERE j.id < ?9`, `0`, `j.id DESC`),
+	jobsIn:     jobs(`jobs j WHERE j.category = ?3 AND j.id < ?9`, `0`, `j.id DESC`),
+	jobsAt:     jobs(`jobs j WHERE j.location = ?4 AND j.id < ?9`, `0`, `j.id DESC`),
+	jobsInAt:   jobs(`jobs j WHERE j.category = ?3 AND j.location = ?4 AND j.id < ?9`, `0`, `j.id DESC`),
+	jobsMatching: jobs(`(
+        SELECT id, sum(score) AS score FROM (
+            SELECT rowid AS id, 0 AS score FROM job_words WHERE job_words MATCH ?10
+            UNION ALL
+            SELECT w.rowid, m.value ->> 1 FROM json_each(?12) m CROSS JOIN job_words w WHERE w.job_words MATCH m.value ->> 0)
+        GROUP BY id) w
+    CROSS JOIN jobs j ON j.id = w.id
+    WHERE (?9 = 0 OR w.score < ?11 OR w.score = ?11 AND w.id < ?9)`, `w.score`, `w.score DESC, j.id DESC`),
 	// ?1 id, ?2 user … ?10 words, ?11 how many a user may have: changes no row when they have
 	saveSearch: `
 INSERT INTO searches (id, user, name, query, category, location, salary_min, salary_max, currency, words)
@@ -656,11 +657,11 @@ const profile = `SELECT user, handle, name, avatar, email, phone, subject, passw
 
 // jobs is the text of a way into the jobs board. The posts are read last, only
 // those of the page.
-func jobs(from, rank, order string) string {
-	return strings.NewReplacer("FROM_WHERE", from, "RANK", rank, "ORDER_", order).Replace(`
-SELECT b.rank, p.id, p.author, p.kind, p.text, p.likes, p.comments, p.more
+func jobs(from, score, order string) string {
+	return strings.NewReplacer("FROM_WHERE", from, "SCORE", score, "ORDER_", order).Replace(`
+SELECT b.score, p.id, p.author, p.kind, p.text, p.likes, p.comments, p.more
 FROM (
-    SELECT j.id, RANK AS rank
+    SELECT j.id, SCORE AS score
     FROM FROM_WHERE
         AND (?3 = '' OR j.category = ?3) AND (?4 = '' OR j.location = ?4)
         AND (?5 = 0 OR j.salary_max >= ?5) AND (?6 = 0 OR j.salary_min <= ?6) AND (?7 = '' OR j.currency = ?7)
@@ -668,7 +669,7 @@ FROM (
         AND NOT EXISTS (SELECT 1 FROM hides h WHERE h.user = ?2 AND h.other = j.author)
     ORDER BY ORDER_ LIMIT ?1) b
 CROSS JOIN posts p ON p.id = b.id
-ORDER BY b.rank, b.id DESC`)
+ORDER BY b.score DESC, b.id DESC`)
 }
 
 // Users from whom others are hidden are asked for by other texts of the same two
