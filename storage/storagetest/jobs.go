@@ -116,7 +116,7 @@ func testJobText(t *testing.T, h Harness) {
 		"rose 10": "Senior gardener", "русский": "Senior gardener",
 		"driver & !baker": "Driver", `"driver" | gardener`: "", "baker:*": "Baker Driver", "bak": "", "quiet<->match": "Nothing to match",
 		"quiet gardener": "", "'); DROP TABLE jobs; --": "", "NOT quiet": "Nothing to match", "title:baker": "",
-		"=c:trade":                     "Baker Senior gardener Driver Nothing to match",
+		"=c:trade":                     "Baker", // for its C++
 		strings.Repeat("quiet ", 1500): "Nothing to match",
 		"nul\x00quiet":                 "", "quiet \xff": "Nothing to match", "quiet\x00": "Nothing to match",
 	} {

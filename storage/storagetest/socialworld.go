@@ -116,7 +116,9 @@ func (w *socialWorld) act() {
 			used.comment(user, p, fmt.Sprint("comment ", used.tick), w.someBut(user)...)
 		}
 	case n < 67:
-		wr.open(user, "first", w.someBut(user)...)
+		if to := w.someBut(user); len(to) > 0 && !w.talking(user, to) {
+			wr.open(user, "first", to...)
+		}
 	case n < 80:
 		if id, t := w.anyTalk(user); t != nil {
 			used = w.writers[id.Shard()]
@@ -211,6 +213,16 @@ func (w *socialWorld) anyTalk(user string) (feedengine.ID, *talk) {
 	slices.Sort(ids)
 	id := ids[w.rnd.IntN(len(ids))]
 	return id, w.talks[id]
+}
+
+// talking reports whether the user and those have a conversation.
+func (w *socialWorld) talking(user string, to []string) bool {
+	for _, t := range w.talks {
+		if slices.Equal(t.members, feedengine.ConversationMembers(user, to)) {
+			return true
+		}
+	}
+	return false
 }
 
 // walk reads a list page by page.
