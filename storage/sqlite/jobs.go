@@ -49,15 +49,34 @@ func dropJobOf(ctx context.Context, c *conn, id feedengine.ID) error {
 // placeOf is what is searched of a job beside its title and text.
 func placeOf(j *feedengine.Job) string { return j.Category + " " + j.Location }
 
-// wordsOf are the different words of a text, lower case. At anything else FTS5
-// would split them too.
+// stopWords select nothing away: nobody who searches for "a baker in Bonn" means
+// them. They are those of the Snowball project for English, as Postgres has them,
+// so that both stores find the same.
+// (https://snowballstem.org/algorithms/english/stop.txt)
+var stopWords = func() map[string]bool {
+	words := map[string]bool{}
+	for w := range strings.FieldsSeq(`
+i me my myself we our ours ourselves you your yours yourself yourselves he him his himself she her
+hers herself it its itself they them their theirs themselves what which who whom this that these
+those am is are was were be been being have has had having do does did doing a an the and but if or
+because as until while of at by for with about against between into through during before after
+above below to from up down in out on off over under again further then once here there when where
+why how all any both each few more most other some such no nor not only own same so than too very s
+t can will just don should now`) {
+		words[w] = true
+	}
+	return words
+}()
+
+// wordsOf are the different words of a text, lower case, but for stop words. At
+// anything else FTS5 would split them too.
 func wordsOf(text string) []string {
 	var words []string
 	seen := map[string]bool{}
 	for _, w := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r)
 	}) {
-		if !seen[w] {
+		if !seen[w] && !stopWords[w] {
 			seen[w] = true
 			words = append(words, w)
 		}

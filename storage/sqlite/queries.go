@@ -584,7 +584,8 @@ ORDER BY m.user`,
 	acquainted: `
 SELECT DISTINCT o.value FROM json_each(?2) o
 WHERE (EXISTS (SELECT 1 FROM follows f WHERE f.follower = ?1 AND f.author = o.value)
-    OR EXISTS (SELECT 1 FROM members m CROSS JOIN members n ON n.user = o.value AND n.conversation = m.conversation WHERE m.user = ?1))
+    OR o.value <> ?1
+    AND EXISTS (SELECT 1 FROM members m CROSS JOIN members n ON n.user = o.value AND n.conversation = m.conversation WHERE m.user = ?1))
     AND NOT EXISTS (SELECT 1 FROM hides h WHERE h.user = ?1 AND h.other = o.value AND h.kind < 3)
 ORDER BY o.value`,
 	// ?1 conversation, ?2 user → the others whom no block hides
