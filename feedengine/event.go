@@ -97,7 +97,7 @@ func (e *Event) about(yield func(user string) bool) {
 	}
 	switch e.Kind {
 	case KindPost, KindPostDeleted, KindPostEdited, KindBlock, KindUnblock, KindSeen:
-		_ = yield(e.Actor) && all(e.Users) && (e.Kind != KindPost || e.Post.More == nil || all(e.Post.More.Alerts))
+		_ = yield(e.Actor) && all(e.Users) && (e.Kind != KindPost || all(e.Post.alerts()))
 	case KindFollow, KindUnfollow:
 		_ = yield(e.Actor) && e.Travels() && all(e.Users)
 	case KindMute, KindUnmute, KindProfile:
