@@ -101,9 +101,9 @@ func (t *Tracker) Left(user string) {
 // is shown like a change. Changes are shown after answered was called. The error is
 // that the node's sessions watch too many users.
 func (t *Tracker) Watch(session feedengine.SessionID, users []string) (now []Status, answered func(), err error) {
-	t.watching.Store(true) // before it is looked who is here: who comes after that is noted
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.watching.Store(true) // before it is looked who is here: who comes after that is noted
 	now, mine, err := t.state.watch(session, users, time.Now())
 	t.subs.Store(int64(len(t.state.subs)))
 	if err != nil {
@@ -153,9 +153,9 @@ const lookWait = 2*Every + Every/2
 func (t *Tracker) Look(ctx context.Context, users []string) ([]Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookWait)
 	defer cancel()
-	t.watching.Store(true)
 	for first, asked := true, uint64(0); ; first = false {
 		t.mu.Lock()
+		t.watching.Store(true) // as in Watch
 		all, by, err := t.state.look(users, time.Now())
 		if first {
 			asked = by
@@ -185,11 +185,11 @@ func (t *Tracker) Receive(node string, msg []byte) {
 		return
 	}
 	t.received.Inc()
-	if len(m.Watch) > 0 {
-		t.watching.Store(true)
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if len(m.Watch) > 0 {
+		t.watching.Store(true) // as in Watch
+	}
 	t.state.receive(node, m, time.Now())
 	t.turned()
 }
