@@ -166,7 +166,6 @@ func TestLook(t *testing.T) {
 		w.nodes["c"].dead = true   // nobody has noticed yet
 		w.pass(time.Minute)
 		look("bob on, cid off", lookWait)
-		equal(t, "watched", len(a.state.watched), 2)
 		w.pass(time.Minute)
 		a.mu.Lock()
 		equal(t, "watched by nobody", len(a.state.watched), 0)

@@ -46,6 +46,7 @@ func newWorld(t *testing.T, names ...string) *world {
 	for _, name := range names {
 		w.start(name, len(names) > 1)
 	}
+	w.pass(Every / 2) // so that nothing else happens at the time of a round
 	t.Cleanup(func() {
 		for _, n := range w.nodes {
 			n.Close(context.Background())
@@ -96,9 +97,9 @@ func word(st Status) string {
 	return st.User + " off " + since(st.Seen)
 }
 
-// since is a virtual time, as seconds since the test's beginning.
+// since is a virtual time, as whole seconds since the test's beginning.
 func since(at time.Time) string {
-	return fmt.Sprintf("%.0f", at.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).Seconds())
+	return fmt.Sprint(int(at.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).Seconds()))
 }
 
 func (n *node) publish(msg []byte) {
