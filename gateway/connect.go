@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
@@ -114,7 +115,7 @@ func (s *session) connect(r *wire.Request, claims auth.Claims, began time.Time) 
 		s.end(bye)
 		return
 	}
-	s.user = u
+	s.user, s.expand = u, r.Expand
 
 	s.mu.Lock()
 	if s.state != awaiting { // disconnected meanwhile
@@ -174,6 +175,9 @@ func (s *session) connected(id int64, asked feedengine.Attach, res *feedengine.R
 	}
 	s.state, s.stream, s.since = live, res.Stream, time.Now().UnixMilli()
 	s.out.begin(&wire.Frame{Kind: wire.Reply, Re: id, OK: ok}, pageBytes(res.Page), at)
+	if s.expand && ok.Feed != nil && len(ok.Feed.Posts) > 0 {
+		s.namePage(ok)
+	}
 	early := s.early != nil
 	s.mu.Unlock()
 	if early {
@@ -186,13 +190,22 @@ func (s *session) connected(id int64, asked feedengine.Attach, res *feedengine.R
 	s.debug("connected", "resumed", res.Resumed, "n", res.N)
 }
 
-// pageBytes is about what a page takes in an outbox.
-func pageBytes(p *feedengine.Page) int {
-	n := replyBytes
-	if p != nil {
-		for _, post := range p.Posts {
-			n += len(post.Text) + 2*replyBytes
+// namePage holds the reply to connect, and so all that follows it, until the names
+// of those who wrote its page have been looked up. When they cannot be it goes
+// without. s.mu is held, and ok is only touched under it until then.
+func (s *session) namePage(ok *wire.Connected) {
+	posts := slices.Clone(ok.Feed.Posts)
+	err := s.g.reads.ask(func(ctx context.Context, from Reads) (wire.Object, int, error) {
+		err := namePosts(ctx, from, true, posts)
+		return wire.Empty{}, 0, err
+	}, func(a answer) {
+		s.mu.Lock()
+		if a.err == nil && s.out.held { // else it may have left, before a bye
+			ok.Feed.Posts = posts
 		}
-	}
-	return n
+		s.out.held = false
+		s.mu.Unlock()
+		s.sock.Wake()
+	})
+	s.out.held = err == nil
 }

@@ -11,7 +11,7 @@ import (
 // their own goroutines: it encodes the event if it is the first to meet it,
 // appends to outboxes, and never waits. d.To is not kept.
 func (g *Gateway) Deliver(d feedengine.Delivery) {
-	var made [len(wire.Codecs)]*body // per codec in use
+	var made [len(wire.Codecs)][2]*body // per codec in use, without and with names
 	for i := range d.To {
 		to := &d.To[i]
 		s := g.sessions.get(to.Session)
@@ -23,10 +23,14 @@ func (g *Gateway) Deliver(d feedengine.Delivery) {
 			s.unread(wire.Counts(to.Counts))
 			continue
 		}
-		if made[s.codec] == nil {
-			made[s.codec] = g.bodies[s.codec].of(d.Event)
+		form := &made[s.codec][0]
+		if s.expand {
+			form = &made[s.codec][1]
 		}
-		s.event(made[s.codec], to.N, wire.Counts(to.Counts))
+		if *form == nil {
+			*form = g.bodies[s.codec].of(d.Event, s.expand)
+		}
+		s.event(*form, to.N, wire.Counts(to.Counts))
 	}
 	g.metrics.deliveries.Add(len(d.To))
 }
@@ -61,6 +65,8 @@ func (s *session) event(b *body, n uint64, c wire.Counts) {
 	v := s.out.event(b, n, c, s.g.limits.OutboxBytes)
 	if v == over {
 		v = s.out.overflow(n, c, s.g.uptime(time.Now()))
+	} else if b.takes != takesNothing && v != duplicate {
+		s.g.metrics.outboxWithdrawn.Add(s.out.withdraw(b, s.g.bodies[s.codec].void))
 	}
 	s.settle(v)
 }

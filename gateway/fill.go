@@ -38,6 +38,10 @@ func (s *session) fill(b batch) {
 	codec := wire.Codecs[s.codec].Codec
 	for !b.Full() {
 		s.mu.Lock()
+		if s.out.held {
+			s.mu.Unlock()
+			break
+		}
 		e, ok := s.out.pop()
 		switch {
 		case ok && e.body != nil:

@@ -100,7 +100,10 @@ func New(o Options) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
-	g.reads = newReadPool(g.ctx, o.Reads, limits, o.Log)
+	g.reads = newReadPool(g.ctx, struct {
+		Feeds
+		Social
+	}{o.Reads, o.Social}, limits, o.Log)
 	g.wg.Add(1)
 	go g.sweep() // until Close, which waits for it
 	return g, nil

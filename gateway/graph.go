@@ -2,17 +2,44 @@ package gateway
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/gateway/wire"
 )
 
+func graphOperations() []*operation {
+	return []*operation{
+		{
+			name: "follow", action: follow,
+			ok: func(r *feedengine.Result, _ bool) wire.Object { return wire.Followed{Since: int64(r.Since)} },
+			routes: []route{
+				{http.MethodPut, "/v1/following/{user}", http.StatusOK, 0, pathUser},
+				{http.MethodPost, "/v1/following", http.StatusOK, maxBulkBody, nil},
+			},
+		},
+		{
+			name: "unfollow", action: unfollow, ok: shownNothing,
+			routes: []route{{http.MethodDelete, "/v1/following/{user}", http.StatusOK, 0, pathUser}},
+		},
+		{
+			name: "following", read: func(c *call) (query, *feedengine.Error) { return listUsers(c, Reads.Following) },
+			routes: []route{{http.MethodGet, "/v1/following", http.StatusOK, 0, paging}},
+		},
+		{
+			name: "followers", read: func(c *call) (query, *feedengine.Error) { return listUsers(c, Reads.Followers) },
+			routes: []route{{http.MethodGet, "/v1/followers", http.StatusOK, 0, paging}},
+		},
+	}
+}
+
+// follow tells the followed when they are named one by one.
 func follow(c *call) (feedengine.Action, *feedengine.Error) {
 	users, err := checkUsers(c)
 	if err != nil {
 		return nil, err
 	}
-	return feedengine.Follow{Users: users}, nil
+	return feedengine.Follow{Users: users, Notify: c.req.Has&wire.HasUser != 0}, nil
 }
 
 func unfollow(c *call) (feedengine.Action, *feedengine.Error) {
@@ -39,8 +66,8 @@ func checkUsers(c *call) ([]string, *feedengine.Error) {
 	seen := make(map[string]struct{}, len(users))
 	list := make([]string, 0, len(users))
 	for _, u := range users {
-		if !feedengine.ValidUser(u) {
-			return nil, badRequest("a user id is 1 to 64 bytes of A-Z a-z 0-9 . _ : @ -")
+		if err := checkUser(u); err != nil {
+			return nil, err
 		}
 		if u == c.user {
 			return nil, badRequest("nobody can follow themselves")
@@ -51,14 +78,6 @@ func checkUsers(c *call) ([]string, *feedengine.Error) {
 		}
 	}
 	return list, nil
-}
-
-func listFollowing(c *call) (query, *feedengine.Error) {
-	return listUsers(c, Reads.Following)
-}
-
-func listFollowers(c *call) (query, *feedengine.Error) {
-	return listUsers(c, Reads.Followers)
 }
 
 // listUsers makes a page of a list of users; "before" is the last page's next.

@@ -56,6 +56,7 @@ func (g *Gateway) upgrades() http.Handler {
 // identity is who acts, and with what rights.
 type identity struct {
 	user    string
+	viewer  string // see call
 	service bool
 }
 
@@ -82,15 +83,18 @@ func (g *Gateway) identify(r *http.Request, began time.Time) (identity, *feedeng
 
 // actsAs is the token's user, or whom a service says it acts for.
 func actsAs(r *http.Request, claims auth.Claims) (identity, *feedengine.Error) {
-	who := identity{claims.User, claims.Service}
+	who := identity{claims.User, claims.User, claims.Service}
+	if who.service {
+		who.viewer = ""
+	}
 	for _, user := range r.Header.Values("Feedgate-User") {
 		if !claims.Service {
 			return who, feedengine.Refuse(feedengine.Forbidden, "acting for others takes a token with the scope service")
 		}
 		if !feedengine.ValidUser(user) {
-			return who, badRequest("Feedgate-User: a user id is 1 to 64 bytes of A-Z a-z 0-9 . _ : @ -")
+			return who, badRequest("Feedgate-User: " + badUser)
 		}
-		who.user = user
+		who.user, who.viewer = user, user
 	}
 	return who, nil
 }
@@ -101,7 +105,7 @@ func (g *Gateway) serveCall(w http.ResponseWriter, r *http.Request, op *operatio
 	var ok wire.Object
 	who, err := g.identify(r, began)
 	if err == nil {
-		c := &call{user: who.user, req: new(wire.Request), began: began}
+		c := &call{user: who.user, viewer: who.viewer, service: who.service, req: new(wire.Request), began: began}
 		if err = readFields(w, r, rt, c.req); err == nil {
 			ok, err = g.carryOut(r.Context(), op, c)
 		}
@@ -193,7 +197,7 @@ func (g *Gateway) serveDisconnect(w http.ResponseWriter, r *http.Request) {
 	case !who.service:
 		err = feedengine.Refuse(feedengine.Forbidden, "this takes a token with the scope service")
 	case !feedengine.ValidUser(user):
-		err = badRequest("a user id is 1 to 64 bytes of A-Z a-z 0-9 . _ : @ -")
+		err = badRequest(badUser)
 	default:
 		n := g.Disconnect(user)
 		g.log.Info("disconnected a user", "user", user, "sockets", n, "by", who.user, "request", requestID(r))

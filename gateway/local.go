@@ -9,6 +9,16 @@ import (
 
 // The operations that concern the session itself.
 
+func sessionOperations() []*operation {
+	return []*operation{
+		{name: opConnect, local: (*session).connectAgain},
+		{name: "sync", local: (*session).sync},
+		{name: "state", local: (*session).setState},
+		{name: "refresh", local: (*session).refresh},
+		{name: "ping", local: (*session).ping},
+	}
+}
+
 func (s *session) connectAgain(op *operation, c *call) {
 	s.failed(op, c.req.ID, badRequest("this socket is connected already"), c.began)
 }
@@ -66,7 +76,9 @@ func (s *session) setState(op *operation, c *call) {
 		s.failed(op, id, badRequest(`"state" must be "active" or "background"`), began)
 		return
 	}
-	s.ask(feedengine.SetState{Session: s.id, Background: state == "background"}, op, id, began, func(f *wire.Frame) verdict {
+	background := state == "background"
+	s.ask(feedengine.SetState{Session: s.id, Background: background}, op, id, began, func(f *wire.Frame) verdict {
+		s.background = background
 		return s.out.answer(f, replyBytes)
 	})
 }

@@ -24,8 +24,10 @@ type gatewayMetrics struct {
 	dropGone      *metrics.Counter
 	dropNotLive   *metrics.Counter
 	dropDuplicate *metrics.Counter
+	dropEphemeral *metrics.Counter
 
 	outboxCoalesced *metrics.Counter
+	outboxWithdrawn *metrics.Counter
 	outboxResets    *metrics.Counter
 	outboxFull      *metrics.Counter
 
@@ -49,7 +51,9 @@ func newMetrics(set *metrics.Set, us *users) *gatewayMetrics {
 		dropGone:        drop("session_gone"),
 		dropNotLive:     drop("session_not_live"),
 		dropDuplicate:   drop("duplicate"),
+		dropEphemeral:   drop("ephemeral"),
 		outboxCoalesced: set.NewCounter("feedgate_outbox_coalesced_total"),
+		outboxWithdrawn: set.NewCounter("feedgate_outbox_withdrawn_total"),
 		outboxResets:    set.NewCounter("feedgate_outbox_resets_total"),
 		outboxFull:      set.NewCounter("feedgate_outbox_full_total"),
 		resets:          set.NewCounter("feedgate_stream_resets_total"),

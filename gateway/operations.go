@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
@@ -19,6 +20,8 @@ const (
 // call is one request, however it came.
 type call struct {
 	user    string   // who acts
+	viewer  string   // as whom they see: user, or "" for a service that acts for nobody else and sees all
+	service bool     // the token's bearer is a service
 	session *session // nil over HTTP
 	req     *wire.Request
 	began   time.Time
@@ -36,7 +39,7 @@ type operation struct {
 	action func(*call) (feedengine.Action, *feedengine.Error)
 	ok     func(res *feedengine.Result, http bool) wire.Object
 
-	// read makes a question to storage.
+	// read makes a question to storage, or what is written there beside the logs.
 	read func(*call) (query, *feedengine.Error)
 
 	// local is carried out by the session itself, which must answer by done or
@@ -59,79 +62,13 @@ type route struct {
 	fields func(*http.Request, *wire.Request) *feedengine.Error
 }
 
-// operations is the table. Likes, comments, messages, notifications, blocks and
-// mutes will be rows of it.
+// operations is the table, in groups by noun that stand beside what carries them out.
 func operations() []*operation {
-	empty := func(*feedengine.Result, bool) wire.Object { return wire.Empty{} }
-	return []*operation{
-		{name: opConnect, local: (*session).connectAgain},
-		{
-			name: "publish", action: publish,
-			ok: func(r *feedengine.Result, _ bool) wire.Object { return &wire.Posted{Post: wirePost(r.Post)} },
-			routes: []route{
-				{http.MethodPost, "/v1/posts", http.StatusCreated, wire.MaxFrame, idempotencyKey},
-			},
-		},
-		{
-			name: "delete", action: deletePost, ok: empty,
-			routes: []route{{http.MethodDelete, "/v1/posts/{post}", http.StatusOK, 0, pathPost}},
-		},
-		{
-			name: "post", read: readPost, socketless: true,
-			routes: []route{{http.MethodGet, "/v1/posts/{post}", http.StatusOK, 0, pathPost}},
-		},
-		{
-			name: "follow", action: follow,
-			ok: func(r *feedengine.Result, _ bool) wire.Object { return wire.Followed{Since: int64(r.Since)} },
-			routes: []route{
-				{http.MethodPut, "/v1/following/{user}", http.StatusOK, 0, pathUser},
-				{http.MethodPost, "/v1/following", http.StatusOK, maxBulkBody, nil},
-			},
-		},
-		{
-			name: "unfollow", action: unfollow, ok: empty,
-			routes: []route{{http.MethodDelete, "/v1/following/{user}", http.StatusOK, 0, pathUser}},
-		},
-		{
-			name: "following", read: listFollowing, socketless: true,
-			routes: []route{{http.MethodGet, "/v1/following", http.StatusOK, 0, paging}},
-		},
-		{
-			name: "followers", read: listFollowers, socketless: true,
-			routes: []route{{http.MethodGet, "/v1/followers", http.StatusOK, 0, paging}},
-		},
-		{
-			name: "feed", read: readFeed,
-			routes: []route{{http.MethodGet, "/v1/feed", http.StatusOK, 0, paging}},
-		},
-		{
-			name: "unread", ok: shownCounters,
-			action: func(*call) (feedengine.Action, *feedengine.Error) { return feedengine.Unread{}, nil },
-			routes: []route{{http.MethodGet, "/v1/unread", http.StatusOK, 0, nil}},
-		},
-		{
-			name: "read", action: markRead, ok: shownMark,
-			routes: []route{{http.MethodPost, "/v1/read", http.StatusOK, wire.MaxFrame, nil}},
-		},
-		{name: "sync", local: (*session).sync},
-		{name: "state", local: (*session).setState},
-		{name: "refresh", local: (*session).refresh},
-		{name: "ping", local: (*session).ping},
-	}
+	return slices.Concat(
+		sessionOperations(), postOperations(), markOperations(), graphOperations(), hideOperations(),
+		socialOperations(), messageOperations(), jobOperations(), searchOperations(),
+	)
 }
 
-func shownCounters(r *feedengine.Result, http bool) wire.Object {
-	o := &wire.Counters{Counts: wire.Counts(r.Counts)}
-	if http {
-		o.Stream = r.Stream.String()
-	}
-	return o
-}
-
-func shownMark(r *feedengine.Result, http bool) wire.Object {
-	o := &wire.Marked{Counts: wire.Counts(r.Counts), Upto: int64(r.Upto)}
-	if http {
-		o.Stream = r.Stream.String()
-	}
-	return o
-}
+// shownNothing is the answer where there is nothing to tell.
+func shownNothing(*feedengine.Result, bool) wire.Object { return wire.Empty{} }

@@ -21,10 +21,10 @@ type Shards interface {
 	Submit(feedengine.Request)
 }
 
-// Reads answers what no view holds. Its errors wrap feedengine's store errors.
-type Reads interface {
+// Feeds answers what no view holds of a feed and of the graph. Its errors wrap
+// feedengine's store errors, as do those of all that follow.
+type Feeds interface {
 	Feed(ctx context.Context, user string, before feedengine.ID, limit int) (*feedengine.Page, error)
-	Post(ctx context.Context, id feedengine.ID) (*feedengine.Post, error)
 	Graph
 }
 
@@ -32,6 +32,49 @@ type Reads interface {
 type Graph interface {
 	Following(ctx context.Context, user, after string, limit int) ([]string, error)
 	Followers(ctx context.Context, user, after string, limit int) ([]string, error)
+}
+
+// Social is what apps read beside the feed; viewer is who asks, "" for a service.
+// What a viewer may not see is not there.
+type Social interface {
+	Posts
+	Talks
+	Board
+	People
+}
+
+// Posts reads single posts, what was said of them, and what that brought.
+type Posts interface {
+	PostFor(ctx context.Context, viewer string, id feedengine.ID) (*feedengine.Post, error)
+	Comments(ctx context.Context, viewer string, post, before feedengine.ID, limit int) (*feedengine.CommentPage, error)
+	Notes(ctx context.Context, user string, before feedengine.ID, limit int) (*feedengine.NotePage, error)
+}
+
+// Talks reads a user's conversations.
+type Talks interface {
+	Conversations(ctx context.Context, user string, before feedengine.ID, limit int) (*feedengine.ConversationPage, error)
+	Messages(ctx context.Context, user string, conversation, before feedengine.ID, limit int) (*feedengine.MessagePage, error)
+}
+
+// Board is the jobs board, and who searches it.
+type Board interface {
+	Jobs(ctx context.Context, viewer string, query feedengine.JobQuery) (*feedengine.JobPage, error)
+	Searches(ctx context.Context, user string) ([]feedengine.Search, error)
+	SaveSearch(ctx context.Context, user string, s feedengine.Search) error
+	DropSearch(ctx context.Context, user string, id feedengine.ID) error
+}
+
+// People tells of users: whom one hides, and the public parts of profiles, in order
+// of User.
+type People interface {
+	Hidden(ctx context.Context, user string, kind feedengine.HideKind, after string, limit int) ([]string, error)
+	Profiles(ctx context.Context, users []string) ([]feedengine.Profile, error)
+}
+
+// Reads is all that queries ask.
+type Reads interface {
+	Feeds
+	Social
 }
 
 // Verifier says who a token's bearer is. See gateway/auth.
@@ -58,7 +101,8 @@ type Memory interface {
 // is required.
 type Options struct {
 	Shards   Shards
-	Reads    Reads
+	Reads    Feeds
+	Social   Social
 	Health   Health
 	Verifier Verifier
 	Metrics  *metrics.Set
@@ -120,8 +164,8 @@ func setDefault[T int | float64 | time.Duration](v *T, d T) {
 
 func (o *Options) validate() error {
 	switch {
-	case o.Shards == nil, o.Reads == nil, o.Health == nil, o.Verifier == nil, o.Metrics == nil, o.Log == nil:
-		return errors.New("gateway: Shards, Reads, Health, Verifier, Metrics and Log are required")
+	case o.Shards == nil, o.Reads == nil, o.Social == nil, o.Health == nil, o.Verifier == nil, o.Metrics == nil, o.Log == nil:
+		return errors.New("gateway: Shards, Reads, Social, Health, Verifier, Metrics and Log are required")
 	case o.Limits.Rate < 0, o.Limits.Burst < 0, o.Limits.SocketsPerUser < 0, o.Limits.OutboxBytes < 0,
 		o.Limits.Reads < 0, o.Limits.ReadsWaiting < 0, o.Limits.Handshakes < 0, o.Limits.Request < 0,
 		o.CompressAbove < 0:

@@ -55,7 +55,7 @@ func (o origins) allow(h http.Handler) http.Handler {
 			header.Set("Access-Control-Allow-Origin", origin)
 			header.Set("Access-Control-Expose-Headers", "Retry-After, "+requestHeader)
 			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-				header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
+				header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
 				header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Feedgate-User, "+requestHeader)
 				header.Set("Access-Control-Max-Age", "600")
 				w.WriteHeader(http.StatusNoContent)

@@ -33,6 +33,7 @@ type outbox struct {
 	events int     // bytes of events in the queue
 	reply  int     // bytes of replies in the queue
 
+	held  bool   // nothing leaves: the first frame is not complete yet
 	last  uint64 // n of the newest event taken in, or where the stream stands
 	slot  wire.Counts
 	dirty bool  // slot waits to be sent
@@ -95,6 +96,32 @@ func (o *outbox) overflow(n uint64, c wire.Counts, now int64) verdict {
 	return replaced
 }
 
+// withdraw has void take the place of those queued events that by, just taken in,
+// withdraws. They keep their numbers; by's counters are newer than theirs. It
+// returns how many there were.
+func (o *outbox) withdraw(by, void *body) int {
+	count, cost := 0, len(void.bytes)+headBytes
+	for i := o.head; i < len(o.queue); i++ {
+		e := &o.queue[i]
+		if e.body == nil || !by.withdraws(e.body) {
+			continue
+		}
+		o.events += cost - int(e.cost)
+		e.body, e.cost = void, uint32(cost)
+		count++
+	}
+	return count
+}
+
+// passing takes in a frame without a number, if nothing else waits.
+func (o *outbox) passing(f *wire.Frame) bool {
+	if o.head < len(o.queue) || o.dirty || o.held {
+		return false
+	}
+	o.push(entry{frame: f})
+	return true
+}
+
 // unread takes in counters that came without an event.
 func (o *outbox) unread(c wire.Counts) verdict {
 	v := taken
@@ -137,7 +164,7 @@ func (o *outbox) goodbye(f *wire.Frame, abandon bool) {
 	if abandon {
 		o.drop(func(*entry) bool { return true })
 	}
-	o.dirty = false
+	o.dirty, o.held = false, false
 	o.push(entry{frame: f})
 }
 

@@ -82,7 +82,10 @@ func (p *readPool) answer(q query) answer {
 
 // refusal is how a client is told of a store's error.
 func (p *readPool) refusal(err error) *feedengine.Error {
+	var refused *feedengine.Error
 	switch {
+	case errors.As(err, &refused):
+		return refused
 	case errors.Is(err, feedengine.ErrNotFound):
 		return feedengine.Refuse(feedengine.NotFound, "there is no such thing, or it has been deleted")
 	case errors.Is(err, feedengine.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -71,7 +71,7 @@ func (g *Gateway) serveDevToken(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 4096))
 	if err != nil || json.Unmarshal(body, &in) != nil || !feedengine.ValidUser(in.User) {
-		writeError(w, badRequest(`want {"user":"<id>"}: 1 to 64 bytes of A-Z a-z 0-9 . _ : @ -`))
+		writeError(w, badRequest(`want {"user":"<id>"}: `+badUser))
 		return
 	}
 	token, err := g.devToken(in.User)

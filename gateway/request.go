@@ -34,7 +34,7 @@ func (s *session) request(r *wire.Request) {
 	if onlyAck {
 		return
 	}
-	c := &call{user: s.user.name, session: s, req: r, began: began}
+	c := &call{user: s.user.name, viewer: s.user.name, service: s.exempt(), session: s, req: r, began: began}
 	switch {
 	case op == s.g.unknown:
 		s.refuse(op, r.ID, badRequest("there is no such op"), began)
@@ -90,13 +90,17 @@ func (s *session) start(op *operation, c *call) {
 
 // allow takes one request from the user's budget.
 func (s *session) allow(now time.Time) (wait time.Duration, ok bool) {
-	s.mu.Lock()
-	exempt := s.service
-	s.mu.Unlock()
-	if exempt {
+	if s.exempt() {
 		return 0, true
 	}
 	return s.g.users.allow(s.user, now)
+}
+
+// exempt reports whether the token's bearer is a service.
+func (s *session) exempt() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.service
 }
 
 // limit refuses a request that is beyond the user's budget, and ends a socket

@@ -3,11 +3,12 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -120,15 +121,44 @@ func plain(r feedengine.Request) feedengine.Result {
 	case feedengine.Read:
 		return feedengine.Result{Stream: 0xb1, Counts: counts, Upto: a.Upto}
 	case feedengine.Unread:
-		return feedengine.Result{Stream: 0xb1, Counts: counts}
+		return feedengine.Result{Stream: 0xb1, Counts: counts, Chats: []feedengine.ChatCount{{Conversation: 77, Unread: 2}, {Conversation: 78, Unread: 1}}}
+	case feedengine.Edit:
+		p := testPost(r.User, "edited")
+		p.More = &feedengine.More{Edited: testID}
+		return feedengine.Result{Post: p}
+	case feedengine.LikePost:
+		return feedengine.Result{Likes: 12}
+	case feedengine.AddComment:
+		return feedengine.Result{Comment: &feedengine.Comment{ID: testID, Post: a.Post, Author: r.User, Text: a.Text}}
+	case feedengine.Send:
+		return feedengine.Result{Message: &feedengine.Message{
+			ID: testID, Conversation: 77, From: r.User, Text: a.Text, Reply: a.Reply, Media: a.Media,
+		}}
+	case feedengine.Received:
+		return feedengine.Result{Upto: a.Upto}
 	}
 	return feedengine.Result{}
 }
 
+// fakeReads knows the post, the conversation and the search 77 and nothing of 404.
 type fakeReads struct {
-	mu   sync.Mutex
-	err  error
-	gate chan struct{} // when set, reads wait until it is closed
+	mu    sync.Mutex
+	err   error
+	gate  chan struct{} // when set, reads wait until it is closed
+	asked []string
+}
+
+func (f *fakeReads) note(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, fmt.Sprintf(format, args...))
+}
+
+// notes are what was asked, but for feeds and the graph.
+func (f *fakeReads) notes() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return strings.Join(f.asked, "; ")
 }
 
 func (f *fakeReads) wait(ctx context.Context) error {
@@ -155,16 +185,115 @@ func (f *fakeReads) Feed(ctx context.Context, user string, before feedengine.ID,
 	return &feedengine.Page{Posts: []*feedengine.Post{testPost(user, "line\u2028\"\\\x01")}, Next: feedengine.ID(limit)}, nil
 }
 
-func (f *fakeReads) Post(ctx context.Context, id feedengine.ID) (*feedengine.Post, error) {
+// gone is the answer to all that is about 404.
+func (f *fakeReads) gone(ctx context.Context, id feedengine.ID) error {
 	if err := f.wait(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if id == 404 {
-		return nil, errors.Join(errors.New("post 404"), feedengine.ErrNotFound)
+		return fmt.Errorf("no %d: %w", id, feedengine.ErrNotFound)
+	}
+	return nil
+}
+
+func (f *fakeReads) PostFor(ctx context.Context, viewer string, id feedengine.ID) (*feedengine.Post, error) {
+	f.note("post %d for %q", id, viewer)
+	if err := f.gone(ctx, id); err != nil {
+		return nil, err
 	}
 	p := testPost("alice", "hi")
 	p.ID = id
 	return p, nil
+}
+
+func (f *fakeReads) Comments(ctx context.Context, viewer string, post, before feedengine.ID, limit int) (*feedengine.CommentPage, error) {
+	f.note("comments %d before %d limit %d for %q", post, before, limit, viewer)
+	if err := f.gone(ctx, post); err != nil || before == 1 {
+		return &feedengine.CommentPage{}, err
+	}
+	return &feedengine.CommentPage{Comments: []*feedengine.Comment{{ID: testID, Post: post, Author: "alice", Text: "<b>"}}, Next: 5}, nil
+}
+
+func (f *fakeReads) Notes(ctx context.Context, user string, before feedengine.ID, limit int) (*feedengine.NotePage, error) {
+	f.note("notes of %s before %d limit %d", user, before, limit)
+	if err := f.wait(ctx); err != nil || before == 1 {
+		return &feedengine.NotePage{}, err
+	}
+	return &feedengine.NotePage{Notes: []*feedengine.Note{
+		{ID: testID, Kind: feedengine.NoteLike, Actor: "alice", Others: []string{"alice", "zoe"}, Count: 5, Post: 12},
+		{ID: testID, Kind: feedengine.NoteFollow, Actor: "zoe", Count: 1},
+	}, Next: 5}, nil
+}
+
+func (f *fakeReads) Conversations(ctx context.Context, user string, before feedengine.ID, limit int) (*feedengine.ConversationPage, error) {
+	f.note("conversations of %s before %d limit %d", user, before, limit)
+	if err := f.wait(ctx); err != nil || before == 1 {
+		return &feedengine.ConversationPage{}, err
+	}
+	last := &feedengine.Message{ID: testID, Conversation: 77, From: "alice", Text: "hi"}
+	return &feedengine.ConversationPage{Conversations: []*feedengine.Conversation{
+		{ID: 77, Members: []string{"alice", user}, Last: last, Unread: 2, Read: 9}, {ID: 78, Members: []string{user, "zoe"}},
+	}, Next: 5}, nil
+}
+
+func (f *fakeReads) Messages(ctx context.Context, user string, conversation, before feedengine.ID, limit int) (*feedengine.MessagePage, error) {
+	f.note("messages of %d before %d limit %d for %s", conversation, before, limit, user)
+	if err := f.gone(ctx, conversation); err != nil || before == 1 {
+		return &feedengine.MessagePage{}, err
+	}
+	return &feedengine.MessagePage{
+		Messages: []*feedengine.Message{{ID: testID, Conversation: conversation, From: "alice", Text: "hi", Reply: 3}},
+		Next:     5, Seen: []feedengine.MemberSeen{{User: "alice", Got: 9, Read: 0}},
+	}, nil
+}
+
+func (f *fakeReads) Jobs(ctx context.Context, viewer string, q feedengine.JobQuery) (*feedengine.JobPage, error) {
+	q.Now = time.Time{}
+	f.note("jobs %+v for %q", q, viewer)
+	if err := f.wait(ctx); err != nil || q.Before == "end" {
+		return &feedengine.JobPage{}, err
+	}
+	if q.Before == "forged" {
+		return nil, fmt.Errorf("cursor: %w", feedengine.ErrRefused)
+	}
+	p := testPost("alice", "bake")
+	p.Kind, p.More = feedengine.KindOfJob, &feedengine.More{Job: &feedengine.Job{Title: "Baker"}}
+	return &feedengine.JobPage{Jobs: []*feedengine.Post{p}, Next: "a.b"}, nil
+}
+
+func (f *fakeReads) Searches(ctx context.Context, user string) ([]feedengine.Search, error) {
+	f.note("searches of %s", user)
+	return []feedengine.Search{{ID: 77, Name: "bread", Query: feedengine.JobQuery{Text: "baker"}}}, f.wait(ctx)
+}
+
+func (f *fakeReads) SaveSearch(ctx context.Context, user string, s feedengine.Search) error {
+	if d := time.Since(s.ID.Time()); d < -time.Second || d > time.Hour {
+		return fmt.Errorf("the id %d is of %v", s.ID, s.ID.Time())
+	}
+	f.note("save %q %+v of %s", s.Name, s.Query, user)
+	if s.Name == "one too many" {
+		return fmt.Errorf("search: %w", feedengine.ErrRefused)
+	}
+	return f.wait(ctx)
+}
+
+func (f *fakeReads) DropSearch(ctx context.Context, user string, id feedengine.ID) error {
+	f.note("drop %d of %s", id, user)
+	return f.gone(ctx, id)
+}
+
+func (f *fakeReads) Hidden(ctx context.Context, user string, kind feedengine.HideKind, after string, limit int) ([]string, error) {
+	f.note("hidden %d of %s after %q", kind, user, after)
+	return f.list(ctx, after, limit)
+}
+
+// Profiles knows only alice.
+func (f *fakeReads) Profiles(ctx context.Context, users []string) ([]feedengine.Profile, error) {
+	f.note("profiles %v", users)
+	if err := f.wait(ctx); err != nil || !slices.Contains(users, "alice") {
+		return nil, err
+	}
+	return []feedengine.Profile{{User: "alice", Name: "Alice <i>", Avatar: "https://a.example/a"}}, nil
 }
 
 var everybody = []string{"a", "b", "c", "d", "e"}
@@ -241,7 +370,7 @@ func newRigOn(t testing.TB, front bool, change ...func(*Options)) *rig {
 	t.Helper()
 	r := &rig{t: t, shards: newFakeShards(t), reads: &fakeReads{}, set: metrics.NewSet()}
 	o := Options{
-		Shards: r.shards, Reads: r.reads, Health: fakeHealth{}, Verifier: fakeVerifier{},
+		Shards: r.shards, Reads: r.reads, Social: r.reads, Health: fakeHealth{}, Verifier: fakeVerifier{},
 		Metrics: r.set, Log: slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, c := range change {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,28 @@ func pathUser(r *http.Request, f *wire.Request) *feedengine.Error {
 	return nil
 }
 
+func pathConversation(r *http.Request, f *wire.Request) *feedengine.Error {
+	f.Conversation, f.Has = r.PathValue("conversation"), f.Has|wire.HasConversation
+	return nil
+}
+
+func pathSearch(r *http.Request, f *wire.Request) *feedengine.Error {
+	f.Search, f.Has = r.PathValue("search"), f.Has|wire.HasSearch
+	return nil
+}
+
+// all takes what each of the functions takes.
+func all(each ...func(*http.Request, *wire.Request) *feedengine.Error) func(*http.Request, *wire.Request) *feedengine.Error {
+	return func(r *http.Request, f *wire.Request) *feedengine.Error {
+		for _, take := range each {
+			if err := take(r, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 // idempotencyKey takes the header; a "key" in the body is its other spelling.
 func idempotencyKey(r *http.Request, f *wire.Request) *feedengine.Error {
 	switch keys := r.Header.Values("Idempotency-Key"); len(keys) {
@@ -36,12 +59,10 @@ func idempotencyKey(r *http.Request, f *wire.Request) *feedengine.Error {
 	return badRequest("there must be one Idempotency-Key header")
 }
 
-// paging takes before and limit.
+// paging takes before, limit and expand.
 func paging(r *http.Request, f *wire.Request) *feedengine.Error {
 	q := r.URL.Query()
-	if q.Has("before") {
-		f.Before, f.Has = q.Get("before"), f.Has|wire.HasBefore
-	}
+	queryText(q, "before", wire.HasBefore, &f.Before, f)
 	if q.Has("limit") {
 		n, err := strconv.ParseUint(q.Get("limit"), 10, 32)
 		if err != nil {
@@ -49,6 +70,53 @@ func paging(r *http.Request, f *wire.Request) *feedengine.Error {
 		}
 		f.Limit, f.Has = n, f.Has|wire.HasLimit
 	}
+	return queryFlag(q, "expand", wire.HasExpand, &f.Expand, f)
+}
+
+// jobQuery takes what jobs are looked for by.
+func jobQuery(r *http.Request, f *wire.Request) *feedengine.Error {
+	q := r.URL.Query()
+	queryText(q, "q", wire.HasQ, &f.Find.Q, f)
+	queryText(q, "category", wire.HasCategory, &f.Find.Category, f)
+	queryText(q, "location", wire.HasLocation, &f.Find.Location, f)
+	queryText(q, "currency", wire.HasCurrency, &f.Find.Currency, f)
+	if err := queryNumber(q, "salary_min", wire.HasSalaryMin, &f.Find.SalaryMin, f); err != nil {
+		return err
+	}
+	if err := queryNumber(q, "salary_max", wire.HasSalaryMax, &f.Find.SalaryMax, f); err != nil {
+		return err
+	}
+	return queryFlag(q, "closed", wire.HasClosed, &f.Closed, f)
+}
+
+func queryText(q url.Values, name string, has wire.Field, into *string, f *wire.Request) {
+	if q.Has(name) {
+		*into, f.Has = q.Get(name), f.Has|has
+	}
+}
+
+func queryNumber(q url.Values, name string, has wire.Field, into *uint64, f *wire.Request) *feedengine.Error {
+	if !q.Has(name) {
+		return nil
+	}
+	n, err := strconv.ParseUint(q.Get(name), 10, 64)
+	if err != nil || n > wire.MaxInt {
+		return badRequest(`"` + name + `" must be an integer from 0 to 2^53`)
+	}
+	*into, f.Has = n, f.Has|has
+	return nil
+}
+
+func queryFlag(q url.Values, name string, has wire.Field, into *bool, f *wire.Request) *feedengine.Error {
+	switch {
+	case !q.Has(name):
+		return nil
+	case q.Get(name) == "true":
+		*into = true
+	case q.Get(name) != "false":
+		return badRequest(`"` + name + `" must be true or false`)
+	}
+	f.Has |= has
 	return nil
 }
 

@@ -45,7 +45,8 @@ type session struct {
 
 	// Set by the reading turn when the client is known, before anything is
 	// asked for it, and never changed.
-	user *user
+	user   *user
+	expand bool // events carry names
 
 	next *session // guarded by the user's part
 
@@ -53,23 +54,24 @@ type session struct {
 	bearer  string // the token that came with the upgrade, until connect
 	strikes strikes
 
-	mu       sync.Mutex // guards all that follows
-	state    state
-	service  bool // the token's bearer is exempt from limits
-	attached bool // a Detach is owed
-	hb       bool // a heartbeat waits to be sent
-	pending  uint16
-	code     uint16 // of the bye, 0: none
-	expires  int64  // of the token, Unix ms
-	beat     int64  // when the last heartbeat was queued, ms since the gateway's start
-	since    int64  // Unix ms: older events are replays and not measured
-	sent     uint64 // n of the last event given to the socket
-	sentAt   int64  // when that was, Unix ms
-	beatN    uint64 // what the last heartbeat said
-	ack      uint64 // n that the client last said it has seen
-	stream   feedengine.StreamID
-	early    []*wire.Request // sent before connect was answered; not nil while some wait
-	out      outbox
+	mu         sync.Mutex // guards all that follows
+	state      state
+	service    bool // the token's bearer is exempt from limits
+	attached   bool // a Detach is owed
+	hb         bool // a heartbeat waits to be sent
+	background bool // the app is not looked at
+	pending    uint16
+	code       uint16 // of the bye, 0: none
+	expires    int64  // of the token, Unix ms
+	beat       int64  // when the last heartbeat was queued, ms since the gateway's start
+	since      int64  // Unix ms: older events are replays and not measured
+	sent       uint64 // n of the last event given to the socket
+	sentAt     int64  // when that was, Unix ms
+	beatN      uint64 // what the last heartbeat said
+	ack        uint64 // n that the client last said it has seen
+	stream     feedengine.StreamID
+	early      []*wire.Request // sent before connect was answered; not nil while some wait
+	out        outbox
 }
 
 // opened marks the socket as usable.

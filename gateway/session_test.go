@@ -93,8 +93,9 @@ type directShards struct{}
 func (directShards) Submit(r feedengine.Request) { r.Done(plain(r)) }
 
 func newBareGateway(t testing.TB) *Gateway {
+	reads := &fakeReads{}
 	g, err := New(Options{
-		Shards: directShards{}, Reads: &fakeReads{}, Health: fakeHealth{}, Verifier: fakeVerifier{},
+		Shards: directShards{}, Reads: reads, Social: reads, Health: fakeHealth{}, Verifier: fakeVerifier{},
 		Metrics: metrics.NewSet(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Limits: Limits{OutboxBytes: 2000},
 		Socket: socket.Options{Poller: "goroutine"}, // none that waits in the kernel: for synctest

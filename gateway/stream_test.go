@@ -141,21 +141,21 @@ func TestBodies(t *testing.T) {
 		p.Text = text
 		return &feedengine.Event{Shard: shard, Epoch: epoch, Seq: seq, ID: e.ID, Kind: feedengine.KindPost, Post: &p}
 	}
-	first := b.of(event(1, 1, 5, "a"))
-	if again := b.of(event(1, 1, 5, "a")); again != first {
+	first := b.of(event(1, 1, 5, "a"), false)
+	if again := b.of(event(1, 1, 5, "a"), false); again != first {
 		t.Error("encoded twice")
 	}
 	for _, other := range []*feedengine.Event{event(2, 1, 5, "b"), event(1, 2, 5, "b"), event(1, 1, 5+bodySlots, "b")} {
-		if got := b.of(other); string(got.bytes) == string(first.bytes) {
+		if got := b.of(other, false); string(got.bytes) == string(first.bytes) {
 			t.Errorf("%+v was taken for another", other)
 		}
 	}
 	one := &feedengine.Event{Kind: feedengine.KindRead, List: feedengine.ListFeed, Target: 1}
 	two := &feedengine.Event{Kind: feedengine.KindRead, List: feedengine.ListFeed, Target: 2}
-	if string(b.of(one).bytes) == string(b.of(two).bytes) {
+	if string(b.of(one, false).bytes) == string(b.of(two, false).bytes) {
 		t.Error("an event without a position was remembered")
 	}
-	if got := b.of(&feedengine.Event{Kind: 77, Seq: 3}); !got.void {
+	if got := b.of(&feedengine.Event{Kind: 77, Seq: 3}, false); !got.void {
 		t.Errorf("an event of another release is shown as %s", got.bytes)
 	}
 }
