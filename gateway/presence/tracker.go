@@ -144,6 +144,16 @@ func (t *Tracker) Hide(session feedengine.SessionID, user string) {
 	t.state.hide(session, user, time.Now())
 }
 
+// Watched are the users whom the session watches.
+func (t *Tracker) Watched(session feedengine.SessionID) []string {
+	if t.subs.Load() == 0 {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state.watchedBy(session)
+}
+
 // lookWait bounds how long Look waits for other nodes: a message of this node, and
 // one of each other, leave within as long.
 const lookWait = 2*Every + Every/2

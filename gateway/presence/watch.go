@@ -81,6 +81,19 @@ func (s *state) hide(session feedengine.SessionID, user string, now time.Time) {
 	}
 }
 
+// watchedBy are the users whom the session watches.
+func (s *state) watchedBy(session feedengine.SessionID) []string {
+	var users []string
+	if mine := s.subs[session]; mine != nil {
+		for _, at := range mine.slots {
+			if at.of != nil {
+				users = append(users, at.of.user)
+			}
+		}
+	}
+	return users
+}
+
 // drop empties a slot.
 func (mine *sub) drop(i int, now time.Time) {
 	w, at := mine.slots[i].of, mine.slots[i].at
