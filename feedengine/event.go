@@ -61,7 +61,7 @@ type Event struct {
 	Post   *Post    // KindPost, KindPostEdited
 	Target ID       // KindPostDeleted: the post; KindRead: the mark; KindNoteGone: the notification
 	Users  []string // whom else it is about, without repetition: see the kinds. KindPost: who is mentioned. KindPostDeleted: who else has notifications of the post
-	List   List     // KindRead
+	List   List     // KindRead; KindHidden: ListFeed when messages are still shown, as for a mute, else 0
 	Fact   Fact     // what else the kind needs; nil when nothing
 }
 

@@ -20,9 +20,9 @@ type body struct {
 	talk  bool  // about messages, which a mute leaves
 	bytes []byte
 
-	post   feedengine.ID // which it is about, 0: none
-	actor  string        // whose doing it is, "" : nobody's
-	others []string      // and who else stands in it
+	post  feedengine.ID     // which it is about, 0: none
+	actor string            // whose doing it is, "": nobody's
+	note  *feedengine.Event // the event, when it is a notification: it may have several actors
 
 	deflated atomic.Pointer[[]byte] // bytes compressed, once somebody wants them so
 }
@@ -52,7 +52,8 @@ func (b *body) withdraws(other *body) bool {
 
 // involves reports whether the user did what the body tells.
 func (b *body) involves(user string) bool {
-	return b.takes == takesNothing && (b.actor == user || slices.Contains(b.others, user))
+	return b.takes == takesNothing &&
+		(b.actor == user || b.note != nil && slices.Contains(b.note.Fact.(*feedengine.Note).Others, user))
 }
 
 // deflate is the body compressed, for all who get it. At worst it is made twice.
@@ -106,6 +107,25 @@ func (b *bodies) of(e *feedengine.Event, expand bool) *body {
 	made := b.encode(e, expand)
 	slot.Store(made)
 	return made
+}
+
+// instead is what takes the place of old, which by withdraws: a notification of
+// several goes on without the one who is hidden.
+func (b *bodies) instead(old, by *body, expand bool) *body {
+	if old.note == nil || by.takes == takesPost {
+		return b.void
+	}
+	left := *old.note.Fact.(*feedengine.Note)
+	left.Others = slices.DeleteFunc(slices.Clone(left.Others), func(user string) bool { return user == by.actor })
+	if len(left.Others) == 0 {
+		return b.void
+	}
+	if left.Actor == by.actor {
+		left.Actor, left.Name = left.Others[0], ""
+	}
+	e := *old.note
+	e.Actor, e.Name, e.Fact = left.Actor, left.Name, &left
+	return b.encode(&e, expand && left.Name != "")
 }
 
 // nameIn is the display name that the event can be shown with, "" for none.
@@ -162,7 +182,7 @@ func (b *body) show(e *feedengine.Event, out *wire.Event) (size int, ok bool) {
 		note := e.Fact.(*feedengine.Note)
 		n := wireNote(note)
 		out.Type, out.Notification = wire.EventNotification, &n
-		b.post, b.actor, b.others = note.Post, note.Actor, note.Others
+		b.post, b.actor, b.note = note.Post, note.Actor, e
 		return 3 * replyBytes, true
 	case feedengine.KindNoteGone:
 		out.Type, out.Target = wire.EventNotificationDeleted, int64(e.Target)

@@ -70,7 +70,9 @@ func (s *session) event(b *body, n uint64, c wire.Counts) {
 	if v == over {
 		v = s.out.overflow(n, c, s.g.uptime(time.Now()))
 	} else if b.takes != takesNothing && v != duplicate {
-		s.g.metrics.outboxWithdrawn.Add(s.out.withdraw(b, s.g.bodies[s.codec].void))
+		s.g.metrics.outboxWithdrawn.Add(s.out.withdraw(b, func(old *body) *body {
+			return s.g.bodies[s.codec].instead(old, b, s.expand)
+		}))
 	}
 	s.settle(v)
 }

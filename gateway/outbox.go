@@ -96,18 +96,20 @@ func (o *outbox) overflow(n uint64, c wire.Counts, now int64) verdict {
 	return replaced
 }
 
-// withdraw has void take the place of those queued events that by, just taken in,
-// withdraws. They keep their numbers; by's counters are newer than theirs. It
+// withdraw has others take the place of those queued events that by, just taken
+// in, withdraws. They keep their numbers; by's counters are newer than theirs. It
 // returns how many there were.
-func (o *outbox) withdraw(by, void *body) int {
-	count, cost := 0, len(void.bytes)+headBytes
+func (o *outbox) withdraw(by *body, instead func(old *body) *body) int {
+	count := 0
 	for i := o.head; i < len(o.queue); i++ {
 		e := &o.queue[i]
 		if e.body == nil || !by.withdraws(e.body) {
 			continue
 		}
+		e.body = instead(e.body)
+		cost := len(e.body.bytes) + headBytes
 		o.events += cost - int(e.cost)
-		e.body, e.cost = void, uint32(cost)
+		e.cost = uint32(cost)
 		count++
 	}
 	return count

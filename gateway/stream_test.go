@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -255,5 +256,70 @@ func TestFanOut(t *testing.T) {
 	r.g.users.sweep(farFuture)
 	if n := r.g.users.size(); n != 0 {
 		t.Errorf("%d users are kept", n)
+	}
+}
+
+// TestBodiesOfOnePlace: what is made of a log's event stands at its place and is
+// never taken for it, nor is a body with names for one without.
+func TestBodiesOfOnePlace(t *testing.T) {
+	b := newBodies(wire.JSON)
+	post := postBy(1, "alice")
+	post.Name = "Alice"
+	note := func(actor string) *feedengine.Event {
+		return noteOf(1, feedengine.Note{Kind: feedengine.NoteMention, Actor: actor, Post: 12})
+	}
+	plain, named := b.of(post, false), b.of(post, true)
+	if strings.Contains(string(plain.bytes), "Alice") || !strings.Contains(string(named.bytes), `,"name":"Alice"}`) {
+		t.Errorf("%s\n%s", plain.bytes, named.bytes)
+	}
+	for range 2 { // also with the cache filled by the others
+		if b.of(post, false) != plain || b.of(post, true) != named {
+			t.Error("encoded twice")
+		}
+		for _, actor := range []string{"ann", "zoe"} {
+			if got := string(b.of(note(actor), true).bytes); !strings.Contains(got, `"actor":"`+actor+`"`) {
+				t.Errorf("%s was taken for the note of %s", got, actor)
+			}
+		}
+		if got := string(b.of(at(1, feedengine.Event{Kind: feedengine.KindHidden, Actor: "eve"}), false).bytes); got != `{"type":"hidden","user":"eve"}}` {
+			t.Errorf("got %s", got)
+		}
+	}
+	nameless := postBy(2, "bob")
+	if b.of(nameless, true) != b.of(nameless, false) {
+		t.Error("an event without a name was encoded twice")
+	}
+}
+
+// TestEvents holds each event of a stream to the letter.
+func TestEvents(t *testing.T) {
+	b := newBodies(wire.JSON)
+	then := `"` + testID.Time().Format("2006-01-02T15:04:05.000Z") + `"`
+	edited := *postBy(0, "alice")
+	edited.Kind = feedengine.KindPostEdited
+	edited.Post.More = &feedengine.More{Followers: true, Edited: testID, Media: []feedengine.Media{{URL: "http://a/b", Type: "x/y", Size: 3}}}
+	message := messageBy(0, "ann")
+	message.Name = "Ann"
+	for _, tc := range []struct {
+		e    *feedengine.Event
+		want string
+	}{
+		{&edited, `"type":"post_edited","id":"7000000001","author":"alice","kind":"post","text":"hi","at":` + then +
+			`,"likes":0,"comments":0,"visibility":"followers","media":[{"url":"http://a/b","type":"x/y","size":3}],"edited":` + then},
+		{message, `"type":"message","id":"7000000001","conversation":"77","from":"ann","text":"hi","at":` + then + `,"name":"Ann"`},
+		{noteOf(0, feedengine.Note{Kind: feedengine.NoteComment, Actor: "ann", Name: "Ann", Post: 12, Comment: 13, Count: 1}),
+			`"type":"notification","id":"7000000001","kind":"comment","actor":"ann","post":"12","comment":"13","at":` + then + `,"name":"Ann"`},
+		{at(0, feedengine.Event{Kind: feedengine.KindNoteGone, Target: 9}), `"type":"notification_deleted","notification":"9"`},
+		{at(0, feedengine.Event{Kind: feedengine.KindReceipt, Actor: "ann", Fact: &feedengine.Seen{Conversation: 77, Upto: 8, Read: true}}),
+			`"type":"receipt","conversation":"77","user":"ann","upto":"8","read":true`},
+		{at(0, feedengine.Event{Kind: feedengine.KindRead, List: feedengine.ListMessages, Target: 8, Fact: &feedengine.Seen{Conversation: 77, Upto: 8}}),
+			`"type":"read","of":"messages","conversation":"77","upto":"8"`},
+		{at(0, feedengine.Event{Kind: feedengine.KindRead, List: feedengine.ListNotifications, Target: 8}), `"type":"read","of":"notifications","upto":"8"`},
+		{at(0, feedengine.Event{Kind: feedengine.KindShown, Actor: "eve"}), `"type":"shown","user":"eve"`},
+		{at(0, feedengine.Event{Kind: feedengine.KindLike, Actor: "eve", Fact: &feedengine.Like{}}), `"type":"void"`},
+	} {
+		if got := string(b.of(tc.e, true).bytes); got != "{"+tc.want+"}}" {
+			t.Errorf("\n got %s\nwant {%s}}", got, tc.want)
+		}
 	}
 }
