@@ -31,9 +31,9 @@ type typists struct {
 
 // typed is a user's typing in one conversation.
 type typed struct {
-	members []string // who is told
-	until   time.Time
-	last    time.Time // when they were
+	members []string  // who is told
+	until   time.Time // until when members is good; zero: it is not
+	last    time.Time // when they were told, by whatever node
 }
 
 func newTypists() *typists { return &typists{m: map[string]map[feedengine.ID]*typed{}} }
@@ -45,10 +45,10 @@ func (ts *typists) pass(user string, at feedengine.ID, now time.Time) (tell []st
 	defer ts.mu.Unlock()
 	t := ts.m[user][at]
 	switch {
+	case t != nil && now.Sub(t.last) < typingEvery:
+		return nil, true, ts.gen
 	case t == nil || now.After(t.until):
 		return nil, false, ts.gen
-	case now.Sub(t.last) < typingEvery:
-		return nil, true, ts.gen
 	}
 	t.last = now
 	return t.members, true, ts.gen
@@ -59,13 +59,26 @@ func (ts *typists) pass(user string, at feedengine.ID, now time.Time) (tell []st
 func (ts *typists) learn(user string, at feedengine.ID, members []string, gen uint64, now time.Time) (tell []string) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	before := ts.m[user][at]
-	if before != nil && now.Sub(before.last) < typingEvery {
+	t := ts.entry(user, at)
+	if now.Sub(t.last) < typingEvery {
 		return nil
 	}
-	if gen != ts.gen {
-		return members
+	t.last = now
+	if gen == ts.gen {
+		t.members, t.until = members, now.Add(membersFor)
 	}
+	return members
+}
+
+// told notes that another node has told of the user's typing.
+func (ts *typists) told(user string, at feedengine.ID, now time.Time) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.entry(user, at).last = now
+}
+
+// entry is a user's typing in a conversation, made if need be. mu is held.
+func (ts *typists) entry(user string, at feedengine.ID) *typed {
 	mine := ts.m[user]
 	if mine == nil {
 		if len(ts.m) >= maxTypists {
@@ -77,11 +90,15 @@ func (ts *typists) learn(user string, at feedengine.ID, members []string, gen ui
 		mine = map[feedengine.ID]*typed{}
 		ts.m[user] = mine
 	}
-	if before == nil && len(mine) >= maxTyped {
-		clear(mine)
+	t := mine[at]
+	if t == nil {
+		if len(mine) >= maxTyped {
+			clear(mine)
+		}
+		t = &typed{}
+		mine[at] = t
 	}
-	mine[at] = &typed{members: members, until: now.Add(membersFor), last: now}
-	return members
+	return t
 }
 
 // forget has it looked up anew whom the user's typing is told.
@@ -98,7 +115,7 @@ func (ts *typists) sweep(now time.Time) {
 	defer ts.mu.Unlock()
 	for user, mine := range ts.m {
 		for at, t := range mine {
-			if now.After(t.until) {
+			if now.After(t.until) && now.Sub(t.last) >= typingEvery {
 				delete(mine, at)
 			}
 		}
@@ -167,6 +184,7 @@ func (g *Gateway) receiveTyping(msg []byte) {
 		g.log.Debug("a message about typing was not understood", "err", err)
 		return
 	}
+	g.typists.told(m.Typing.User, feedengine.ID(m.Typing.Conversation), time.Now())
 	g.showTyping(&m)
 }
 
