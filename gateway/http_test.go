@@ -25,7 +25,7 @@ func TestHTTP(t *testing.T) {
 		header                          []string
 		status                          int
 		want                            string // the whole answer, or its error code
-		asks                            string // of the shard
+		asks                            string // of the shard, or else of storage
 	}{
 		{"publish", bob, "POST", "/v1/posts", `{"text":" hi ","id":"x","op":7}`, []string{"Idempotency-Key", "k1"}, 201,
 			`{"post":` + post("7000000001", "bob", `"hi"`) + `}`, "bob {Text:hi Kind:post Key:k1 More:<nil>}"},
@@ -49,6 +49,37 @@ func TestHTTP(t *testing.T) {
 		{"followers", bob, "GET", "/v1/followers", "", nil, 200, `{"users":["a","b","c","d","e"],"next":""}`, ""},
 		{"no followers", bob, "GET", "/v1/followers?before=e", "", nil, 200, `{"users":[],"next":""}`, ""},
 		{"disconnect", "service:backend", "POST", "/v1/users/ann/disconnect", "", nil, 200, `{}`, ""},
+
+		{"edit", bob, "PATCH", "/v1/posts/12", `{"visibility":"followers","post":"13"}`, nil, 200,
+			`{"post":` + strings.TrimSuffix(post("7000000001", "bob", `"edited"`), "}") + `,"edited":"` + at + `"}}`, "bob {Post:12 Text:<nil> Media:<nil> Followers:true Job:<nil>}"},
+		{"a post with names", bob, "GET", "/v1/posts/7000000002?expand=true", "", nil, 200,
+			`{"post":` + strings.TrimSuffix(post("7000000002", "alice", `"hi"`), "}") + `,"name":"Alice <i>","avatar":"https://a.example/a"}}`, "post 7000000002 for \"bob\"; profiles [alice]"},
+		{"a post for a service", "service:backend", "GET", "/v1/posts/7000000002", "", nil, 200, `{"post":` + post("7000000002", "alice", `"hi"`) + `}`, "post 7000000002 for \"\""},
+		{"a post as somebody", "service:backend", "GET", "/v1/posts/7000000002", "", []string{"Feedgate-User", "ann"}, 200, `{"post":` + post("7000000002", "alice", `"hi"`) + `}`, "post 7000000002 for \"ann\""},
+		{"like", bob, "PUT", "/v1/posts/12/like", "", nil, 200, `{"likes":12}`, "bob {Post:12 Off:false}"},
+		{"unlike", bob, "DELETE", "/v1/posts/12/like", "", nil, 200, `{"likes":12}`, "bob {Post:12 Off:true}"},
+		{"comment", bob, "POST", "/v1/posts/12/comments", `{"text":"hi"}`, []string{"Idempotency-Key", "k"}, 201,
+			`{"comment":{"id":"7000000001","post":"12","author":"bob","text":"hi","at":"` + at + `"}}`, "bob {Post:12 Text:hi Key:k}"},
+		{"comments", bob, "GET", "/v1/posts/12/comments?before=1&limit=7", "", nil, 200, `{"comments":[],"next":""}`, "comments 12 before 1 limit 7 for \"bob\""},
+		{"notifications", bob, "GET", "/v1/notifications?before=1", "", nil, 200, `{"notifications":[],"next":""}`, "notes of bob before 1 limit 20"},
+		{"message", bob, "POST", "/v1/messages", `{"to":["ann"],"text":"hi"}`, []string{"Idempotency-Key", "k"}, 201,
+			`{"message":{"id":"7000000001","conversation":"77","from":"bob","text":"hi","at":"` + at + `"}}`, "bob {To:[ann] Conversation:0 Text:hi Media:[] Reply:0 Key:k}"},
+		{"message to a conversation", bob, "POST", "/v1/conversations/77/messages", `{"text":"hi","conversation":"78"}`, nil, 201,
+			`{"message":{"id":"7000000001","conversation":"77","from":"bob","text":"hi","at":"` + at + `"}}`, "bob {To:[] Conversation:77 Text:hi Media:[] Reply:0 Key:}"},
+		{"conversations", bob, "GET", "/v1/conversations?before=1", "", nil, 200, `{"conversations":[],"next":""}`, "conversations of bob before 1 limit 20"},
+		{"messages", bob, "GET", "/v1/conversations/77/messages?before=1", "", nil, 200, `{"messages":[],"next":"","seen":[]}`, "messages of 77 before 1 limit 20 for bob"},
+		{"read messages", bob, "POST", "/v1/read", `{"of":"messages","conversation":"77","upto":"9"}`, nil, 200, `{"unread":` + counts9 + `,"upto":"9","stream":"b1"}`, "bob {Of:messages Upto:9 Conversation:77}"},
+		{"received", bob, "POST", "/v1/received", `{"conversation":"77","upto":"9"}`, nil, 200, `{"upto":"9"}`, "bob {Conversation:77 Upto:9}"},
+		{"block", bob, "PUT", "/v1/blocks/eve", "", nil, 200, `{}`, "bob {User:eve Kind:1 Off:false}"},
+		{"unblock", bob, "DELETE", "/v1/blocks/eve", "", nil, 200, `{}`, "bob {User:eve Kind:1 Off:true}"},
+		{"mute", bob, "PUT", "/v1/mutes/eve", "", nil, 200, `{}`, "bob {User:eve Kind:3 Off:false}"},
+		{"unmute", bob, "DELETE", "/v1/mutes/eve", "", nil, 200, `{}`, "bob {User:eve Kind:3 Off:true}"},
+		{"blocks", bob, "GET", "/v1/blocks?before=e", "", nil, 200, `{"users":[],"next":""}`, `hidden 1 of bob after "e"`},
+		{"mutes", bob, "GET", "/v1/mutes?before=e", "", nil, 200, `{"users":[],"next":""}`, `hidden 3 of bob after "e"`},
+		{"jobs", bob, "GET", "/v1/jobs?q=a%20%22b&category=%20food%20&location=Ghent&salary_min=1&salary_max=2&currency=EUR&closed=true&limit=7&before=end", "", nil, 200, `{"posts":[],"next":""}`,
+			`jobs {Text:a "b Category:food Location:Ghent SalaryMin:1 SalaryMax:2 Currency:EUR Closing:true Now:0001-01-01 00:00:00 +0000 UTC Before:end Limit:7} for "bob"`},
+		{"searches", bob, "GET", "/v1/searches", "", nil, 200, `{"searches":[{"id":"77","name":"bread","query":{"q":"baker"}}]}`, "searches of bob"},
+		{"delete a search", bob, "DELETE", "/v1/searches/77", "", nil, 200, `{}`, "drop 77 of bob"},
 
 		{"no token", "", "GET", "/v1/unread", "", nil, 401, "unauthorized", ""},
 		{"a token in the URL", "", "GET", "/v1/unread?token=ok:bob", "", nil, 401, "unauthorized", ""},
@@ -118,8 +149,14 @@ func TestHTTP(t *testing.T) {
 			r.shards.mu.Lock()
 			for _, q := range r.shards.asked {
 				asked += fmt.Sprintf("%s %+v", q.User, q.Do)
+				if edit, is := q.Do.(feedengine.Edit); is {
+					asked = q.User + " " + spell(edit)
+				}
 			}
 			r.shards.mu.Unlock()
+			if asked == "" && tc.asks != "" {
+				asked = r.reads.notes()
+			}
 			if asked != tc.asks {
 				t.Errorf("the shard was asked %s, want %s", asked, tc.asks)
 			}

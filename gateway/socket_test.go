@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,7 @@ func TestConnectByHeader(t *testing.T) {
 func TestRequests(t *testing.T) {
 	post := func(text string) string { return `{"post":` + postHead + text + postTail() + `}` }
 	long := strings.Repeat("x", 8000)
+	then := `"` + testID.Time().Format("2006-01-02T15:04:05.000Z") + `"`
 	for _, tc := range []struct {
 		name, frame string
 		reply       string // after {"re":5,
@@ -76,6 +78,57 @@ func TestRequests(t *testing.T) {
 		{"unread", `{"id":5,"op":"unread"}`, `"ok":{"unread":` + counts9 + `,"conversations":{"77":2,"78":1}}`, `{}`},
 		{"feed", `{"id":5,"op":"feed","limit":3}`, `"ok":{"posts":[` + postHead + `"line\u2028\"\\\u0001"` + postTail() + `],"next":"3"}`, ``},
 		{"feed's end", `{"id":5,"op":"feed","before":"1"}`, `"ok":{"posts":[],"next":""}`, ``},
+		{"publish a job", `{"id":5,"op":"publish","kind":"job","text":"bake","visibility":"followers","media":[{"url":"https://a.example/b","type":"image/png","size":3}],"job":{"title":" Baker ","salary_min":1,"salary_max":2,"currency":"EUR"}}`,
+			`"ok":` + post(`"bake"`), `{Text:bake Kind:job Key: More:{Followers:true Media:[{URL:https://a.example/b Type:image/png Size:3}] Job:{Title:Baker Category: Location: SalaryMin:1 SalaryMax:2 Currency:EUR Closes:0001-01-01 00:00:00 +0000 UTC} Edited:0 Alerts:[]}}`},
+		{"edit", `{"id":5,"op":"edit","post":"12","text":" new ","media":[],"visibility":"public"}`,
+			`"ok":` + strings.TrimSuffix(post(`"edited"`), `}}`) + `,"edited":` + then + `}}`, `{Post:12 Text:new Media:[] Followers:false Job:<nil>}`},
+		{"edit one thing", `{"id":5,"op":"edit","post":"12","visibility":"followers"}`,
+			`"ok":` + strings.TrimSuffix(post(`"edited"`), `}}`) + `,"edited":` + then + `}}`, `{Post:12 Text:<nil> Media:<nil> Followers:true Job:<nil>}`},
+		{"a post", `{"id":5,"op":"post","post":"12","expand":true}`,
+			`"ok":{"post":{"id":"12","author":"alice","kind":"post","text":"hi","at":"2026-01-01T00:00:00.000Z","likes":0,"comments":0,"name":"Alice <i>","avatar":"https://a.example/a"}}`, ``},
+		{"like", `{"id":5,"op":"like","post":"12"}`, `"ok":{"likes":12}`, `{Post:12 Off:false}`},
+		{"unlike", `{"id":5,"op":"unlike","post":"12"}`, `"ok":{"likes":12}`, `{Post:12 Off:true}`},
+		{"comment", `{"id":5,"op":"comment","post":"12","text":" <b>hi</b> ","key":"k"}`,
+			`"ok":{"comment":{"id":"7000000001","post":"12","author":"bob","text":"<b>hi</b>","at":` + then + `}}`, `{Post:12 Text:<b>hi</b> Key:k}`},
+		{"comments", `{"id":5,"op":"comments","post":"12","limit":3,"expand":true}`,
+			`"ok":{"comments":[{"id":"7000000001","post":"12","author":"alice","text":"<b>","at":` + then + `,"name":"Alice <i>"}],"next":"5"}`, ``},
+		{"notifications", `{"id":5,"op":"notifications","expand":true}`,
+			`"ok":{"notifications":[{"id":"7000000001","kind":"like","actor":"alice","post":"12","at":` + then + `,"count":5,"actors":["alice","zoe"],"name":"Alice <i>"},` +
+				`{"id":"7000000001","kind":"follow","actor":"zoe","at":` + then + `}],"next":"5"}`, ``},
+		{"message", `{"id":5,"op":"message","to":"ann","text":"hi","reply":"3","media":[{"url":"http://a/b"}],"key":"k"}`,
+			`"ok":{"message":{"id":"7000000001","conversation":"77","from":"bob","text":"hi","at":` + then + `,"reply":"3","media":[{"url":"http://a/b","type":"","size":0}]}}`,
+			`{To:[ann] Conversation:0 Text:hi Media:[{URL:http://a/b Type: Size:0}] Reply:3 Key:k}`},
+		{"message to several", `{"id":5,"op":"message","to":["zoe","ann","bob","ann"],"text":"hi"}`,
+			`"ok":{"message":{"id":"7000000001","conversation":"77","from":"bob","text":"hi","at":` + then + `}}`,
+			`{To:[ann zoe] Conversation:0 Text:hi Media:[] Reply:0 Key:}`},
+		{"message to 256", `{"id":5,"op":"message","to":[` + others(255) + `],"text":"hi"}`,
+			`"ok":{"message":{"id":"7000000001","conversation":"77","from":"bob","text":"hi","at":` + then + `}}`, `255 others`},
+		{"message to a conversation", `{"id":5,"op":"message","conversation":"77","text":"hi"}`,
+			`"ok":{"message":{"id":"7000000001","conversation":"77","from":"bob","text":"hi","at":` + then + `}}`,
+			`{To:[] Conversation:77 Text:hi Media:[] Reply:0 Key:}`},
+		{"conversations", `{"id":5,"op":"conversations"}`,
+			`"ok":{"conversations":[{"id":"77","members":["alice","bob"],"last":{"id":"7000000001","conversation":"77","from":"alice","text":"hi","at":` + then +
+				`},"unread":2,"read":"9"},{"id":"78","members":["bob","zoe"],"last":null,"unread":0,"read":"0"}],"next":"5"}`, ``},
+		{"messages", `{"id":5,"op":"messages","conversation":"77","expand":true}`,
+			`"ok":{"messages":[{"id":"7000000001","conversation":"77","from":"alice","text":"hi","at":` + then + `,"reply":"3","name":"Alice <i>"}],"next":"5","seen":[{"user":"alice","got":"9","read":"0"}]}`, ``},
+		{"messages' end", `{"id":5,"op":"messages","conversation":"77","before":"1"}`, `"ok":{"messages":[],"next":"","seen":[]}`, ``},
+		{"read messages", `{"id":5,"op":"read","of":"messages","conversation":"77","upto":"9"}`, `"ok":{"unread":` + counts9 + `,"upto":"9"}`, `{Of:messages Upto:9 Conversation:77}`},
+		{"received", `{"id":5,"op":"received","conversation":"77","upto":"9"}`, `"ok":{"upto":"9"}`, `{Conversation:77 Upto:9}`},
+		{"block", `{"id":5,"op":"block","user":"eve"}`, `"ok":{}`, `{User:eve Kind:1 Off:false}`},
+		{"unblock", `{"id":5,"op":"unblock","user":"eve"}`, `"ok":{}`, `{User:eve Kind:1 Off:true}`},
+		{"mute", `{"id":5,"op":"mute","user":"eve"}`, `"ok":{}`, `{User:eve Kind:3 Off:false}`},
+		{"unmute", `{"id":5,"op":"unmute","user":"eve"}`, `"ok":{}`, `{User:eve Kind:3 Off:true}`},
+		{"blocks", `{"id":5,"op":"blocks","limit":2}`, `"ok":{"users":["a","b"],"next":"b"}`, ``},
+		{"mutes", `{"id":5,"op":"mutes","before":"d"}`, `"ok":{"users":["e"],"next":""}`, ``},
+		{"following", `{"id":5,"op":"following","limit":1}`, `"ok":{"users":["a"],"next":"a"}`, ``},
+		{"followers", `{"id":5,"op":"followers","before":"d"}`, `"ok":{"users":["e"],"next":""}`, ``},
+		{"jobs", `{"id":5,"op":"jobs","q":" a \"b\" OR -c:* ","salary_min":1,"closed":true,"expand":true}`,
+			`"ok":{"posts":[{"id":"7000000001","author":"alice","kind":"job","text":"bake","at":` + then +
+				`,"likes":0,"comments":0,"job":{"title":"Baker"},"name":"Alice <i>","avatar":"https://a.example/a"}],"next":"a.b"}`, ``},
+		{"jobs' end", `{"id":5,"op":"jobs","before":"end"}`, `"ok":{"posts":[],"next":""}`, ``},
+		{"searches", `{"id":5,"op":"searches"}`, `"ok":{"searches":[{"id":"77","name":"bread","query":{"q":"baker"}}]}`, ``},
+		{"delete a search", `{"id":5,"op":"delete_search","search":"77"}`, `"ok":{}`, ``},
+		{"the feed with names", `{"id":5,"op":"feed","expand":true}`, `"ok":{"posts":[` + postHead + `"line\u2028\"\\\u0001"` + postTail() + `],"next":"20"}`, ``},
 		{"sync", `{"id":5,"op":"sync","n":3}`, `"ok":{}`, `sync 3`},
 		{"background", `{"id":5,"op":"state","state":"background"}`, `"ok":{}`, `background true`},
 		{"active", `{"id":5,"op":"state","state":"active"}`, `"ok":{}`, `background false`},
@@ -97,6 +150,14 @@ func TestRequests(t *testing.T) {
 					asked = fmt.Sprint("sync ", a.N)
 				case feedengine.SetState:
 					asked = fmt.Sprint("background ", a.Background)
+				case feedengine.Publish:
+					asked = spell(a)
+				case feedengine.Send:
+					if asked = spell(a); len(a.To) > 10 {
+						asked = fmt.Sprint(len(a.To), " others")
+					}
+				case feedengine.Edit:
+					asked = spell(a)
 				default:
 					asked = fmt.Sprintf("%+v", a)
 				}
@@ -106,6 +167,34 @@ func TestRequests(t *testing.T) {
 			}
 		})
 	}
+}
+
+// spell is the action by %+v, with what its pointers point to.
+func spell(a feedengine.Action) string {
+	v := reflect.ValueOf(a)
+	var parts []string
+	for i := range v.NumField() {
+		f := v.Field(i)
+		if f.Kind() == reflect.Pointer && !f.IsNil() {
+			f = f.Elem()
+		}
+		text := fmt.Sprintf("%+v", f)
+		if f.Type() == reflect.TypeFor[feedengine.More]() && !f.FieldByName("Job").IsNil() {
+			more := f.Interface().(feedengine.More)
+			text = fmt.Sprintf("{Followers:%v Media:%+v Job:%+v Edited:%d Alerts:%v}", more.Followers, more.Media, *more.Job, more.Edited, more.Alerts)
+		}
+		parts = append(parts, v.Type().Field(i).Name+":"+text)
+	}
+	return "{" + strings.Join(parts, " ") + "}"
+}
+
+// others are the ids of n users, as JSON.
+func others(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(`"u%d"`, i))
+	}
+	return strings.Join(all, ",")
 }
 
 // TestRefused holds bad requests to their error, and sees the socket live on.
