@@ -49,6 +49,9 @@ CREATE TABLE notes (
 -- Serves the withdrawal of what is about a post.
 CREATE INDEX notes_post ON notes (post) WHERE post > 0;
 
+-- Serves the newest notification of likes of a post.
+CREATE INDEX notes_likes ON notes (post, id DESC) WHERE kind = 'like';
+
 -- Conversations: one for each set of members; key is the SHA-256 of its name.
 -- last is its newest message.
 CREATE TABLE conversations (
@@ -80,7 +83,10 @@ CREATE TABLE messages (
 CREATE INDEX messages_conversation ON messages (conversation, id DESC);
 
 -- The jobs board: what is searched for, of posts of kind 'job'. Deleted ones, and
--- those that not everybody may see, have no row.
+-- those that not everybody may see, have no row. Among the words stand, without a
+-- position and so without a part in the rank, '=c:' with the category, '=l:' with
+-- the location and '=m:' with the currency, where there is one: a search for words
+-- that filters by these is a single look into one index.
 CREATE TABLE jobs (
     id         bigint PRIMARY KEY,
     author     text COLLATE "C" NOT NULL,
@@ -96,16 +102,20 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_words ON jobs USING gin (words);
 CREATE INDEX jobs_category ON jobs (category, id DESC);
 CREATE INDEX jobs_location ON jobs (location, id DESC);
+CREATE INDEX jobs_both ON jobs (category, location, id DESC);
 
 -- Saved searches. query is JSON as feedengine.JobQuery; the columns are for matching.
 CREATE TABLE searches (
-    id       bigint PRIMARY KEY,
-    user_id  text COLLATE "C" NOT NULL,
-    name     text NOT NULL,
-    query    text NOT NULL,
-    category text NOT NULL, -- lower case, '' for any
-    location text NOT NULL, -- likewise
-    words    tsquery        -- null: any
+    id         bigint PRIMARY KEY,
+    user_id    text COLLATE "C" NOT NULL,
+    name       text   NOT NULL,
+    query      text   NOT NULL,
+    category   text   NOT NULL, -- lower case, '' for any
+    location   text   NOT NULL, -- likewise
+    salary_min bigint NOT NULL, -- 0 for any
+    salary_max bigint NOT NULL, -- likewise
+    currency   text   NOT NULL, -- '' for any
+    words      tsquery          -- null: any
 );
 
 CREATE INDEX searches_user ON searches (user_id, id);

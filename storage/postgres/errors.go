@@ -15,6 +15,7 @@ const (
 	stateFenced   = "FG001"
 	stateKeyTaken = "FG002"
 	stateNoShard  = "FG003"
+	stateTooMany  = "FG004"
 )
 
 // kindOf says which of feedengine's store errors an SQLSTATE is, given that
@@ -24,7 +25,7 @@ func kindOf(state string) error {
 	switch state {
 	case stateFenced:
 		return feedengine.ErrFenced
-	case stateKeyTaken, stateNoShard:
+	case stateKeyTaken, stateNoShard, stateTooMany:
 		return feedengine.ErrRefused
 	case "40003", "08007": // statement completion, transaction resolution unknown
 		return feedengine.ErrUnknownOutcome

@@ -62,41 +62,71 @@ func scanHeads(rows pgx.Rows, heads []feedengine.Head) error {
 }
 
 func scanFollows(rows pgx.Rows, users []feedengine.LoadedUser) error {
-	var authors []string
+	var authors, others []string
 	var since []int64
+	var kinds []int16
 	for rows.Next() {
 		var ord int
-		if err := rows.Scan(&ord, &authors, &since); err != nil {
+		var name string
+		if err := rows.Scan(&ord, &name, &authors, &since, &others, &kinds); err != nil {
 			return err
+		}
+		u := &users[ord-1]
+		u.Name = name
+		for i := range others {
+			u.Hides = append(u.Hides, feedengine.Hide{Other: others[i], Kind: feedengine.HideKind(kinds[i])})
 		}
 		edges := make([]feedengine.Edge, len(authors))
 		for i := range authors {
 			edges[i] = feedengine.Edge{Author: authors[i], Since: feedengine.ID(since[i])}
 		}
-		users[ord-1].Follows = edges
+		u.Follows = edges
 	}
 	return rows.Err()
 }
 
+// scanUnread reads a row for each user, and one for each conversation in which the
+// user has unread messages.
 func scanUnread(rows pgx.Rows, keep int, users []feedengine.LoadedUser) error {
-	var ids []int64
+	var ids, notes []int64
 	var authors []string
 	for rows.Next() {
 		var ord int
-		var c feedengine.LoadedCount
-		if err := rows.Scan(&ord, &c.Mark, &c.Total, &ids, &authors); err != nil {
+		var of, top feedengine.ID
+		var c, n feedengine.LoadedCount
+		if err := rows.Scan(&ord, &of, &c.Mark, &c.Total, &ids, &authors, &n.Mark, &n.Total, &notes, &top); err != nil {
 			return err
 		}
-		if len(ids) > 0 && keep > 0 {
-			c.Unread = make([]feedengine.UnreadID, len(ids))
-			for i := range ids {
-				c.Unread[i] = feedengine.UnreadID{ID: feedengine.ID(ids[i]), Author: authors[i]}
-			}
-			slices.SortFunc(c.Unread, func(a, b feedengine.UnreadID) int { return cmp.Compare(a.ID, b.ID) })
+		c.Unread = unread(ids, authors, keep)
+		u := &users[ord-1]
+		if of != 0 {
+			u.Chats = append(u.Chats, feedengine.LoadedChat{Conversation: of, LoadedCount: c})
+			continue
 		}
-		users[ord-1].Feed = c
+		n.Unread = unread(notes, nil, keep)
+		u.Feed, u.Notes, u.ChatTop = c, n, top
+	}
+	for i := range users {
+		slices.SortFunc(users[i].Chats, func(a, b feedengine.LoadedChat) int { return cmp.Compare(a.Conversation, b.Conversation) })
 	}
 	return rows.Err()
+}
+
+// unread are the ids, with their authors if these are known, ascending; none when
+// none are kept.
+func unread(ids []int64, authors []string, keep int) []feedengine.UnreadID {
+	if len(ids) == 0 || keep <= 0 {
+		return nil
+	}
+	list := make([]feedengine.UnreadID, len(ids))
+	for i := range ids {
+		list[i].ID = feedengine.ID(ids[i])
+		if authors != nil {
+			list[i].Author = authors[i]
+		}
+	}
+	slices.SortFunc(list, func(a, b feedengine.UnreadID) int { return cmp.Compare(a.ID, b.ID) })
+	return list
 }
 
 // queuePages queues the query for the pages, when any was asked for.

@@ -21,6 +21,8 @@ const (
 
 	// writerConns: the append's, a claim's, a ping's.
 	writerConns = 3
+	// accountConns are for what is written beside the logs.
+	accountConns = 2
 	// defaultReaders is the reader pool's size when the configuration is silent.
 	defaultReaders = 8
 )
@@ -87,6 +89,20 @@ func newWriters(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 			if _, err := conn.Prepare(ctx, text, text); err != nil {
 				return fmt.Errorf("prepare: %w", err)
 			}
+		}
+		return nil
+	}
+	return pgxpool.NewWithConfig(ctx, pc)
+}
+
+func newAccounts(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
+	pc, err := poolConfig(cfg, accountConns, writerParams)
+	if err != nil {
+		return nil, err
+	}
+	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		if _, err := conn.Exec(ctx, q.Durable); err != nil {
+			return fmt.Errorf("insist on durable commits: %w", err)
 		}
 		return nil
 	}

@@ -79,7 +79,7 @@ func TestConformance(t *testing.T) {
 		urls.Store(s, url)
 		return s
 	}
-	storagetest.Run(t, storagetest.Harness{
+	h := storagetest.Harness{
 		Open: func(t testing.TB, shards int) storage.Store { return start(t, database(t), shards) },
 		OpenFaulty: func(t testing.TB, shards int) storagetest.Faulty {
 			p := newProxy(t, database(t))
@@ -108,5 +108,7 @@ func TestConformance(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-	})
+	}
+	storagetest.Run(t, h)
+	storagetest.RunFull(t, h)
 }

@@ -26,6 +26,24 @@ func (s *Store) readWithin(ctx context.Context, timeout time.Duration, o op, b *
 	return nil
 }
 
+// snapshot lets use read more than once, in one snapshot.
+func (s *Store) snapshot(ctx context.Context, o op, use func(read func(*pgx.Batch) error) error) error {
+	start, statements := time.Now(), 0
+	defer func() { o.done(start, statements) }()
+	bound, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := pgx.BeginFunc(bound, s.readers, func(tx pgx.Tx) error {
+		return use(func(b *pgx.Batch) error {
+			statements += b.Len()
+			return tx.SendBatch(bound, b).Close()
+		})
+	})
+	if err != nil {
+		return failed(ctx, o.name, err)
+	}
+	return nil
+}
+
 // Post returns a post that has not been deleted, or ErrNotFound.
 func (s *Store) Post(ctx context.Context, id feedengine.ID) (*feedengine.Post, error) {
 	var post *feedengine.Post
@@ -86,5 +104,5 @@ func newPage(posts []*feedengine.Post, limit int) *feedengine.Page {
 
 // postFields are where the columns of a post are scanned to.
 func postFields(p *feedengine.Post) []any {
-	return []any{&p.ID, &p.Author, &p.Kind, &p.Text, &p.Likes, &p.Comments}
+	return []any{&p.ID, &p.Author, &p.Kind, &p.Text, &p.Likes, &p.Comments, (*moreColumn)(p)}
 }

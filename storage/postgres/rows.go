@@ -28,26 +28,13 @@ type rows struct {
 	bodies []string
 	keys   []*feedengine.Key
 	marks  []feedengine.Mark
-
-	posts   []*feedengine.Post
-	deleted []int64
-	edges   map[edge]*change
-}
-
-// edge is a row of follows.
-type edge struct{ follower, author string }
-
-// change is what becomes of an edge: deleted first, then, when since is not 0,
-// inserted unless it is there.
-type change struct {
-	deleted bool
-	since   feedengine.ID
+	facts
 }
 
 // newRows sorts the writes by table. It refuses those that could not be right
 // whatever the database holds.
 func newRows(fences []feedengine.Fence, writes []feedengine.Write) (*rows, error) {
-	r := &rows{fences: slices.Clone(fences), edges: map[edge]*change{}}
+	r := &rows{fences: slices.Clone(fences), facts: newFacts()}
 	slices.SortFunc(r.fences, func(a, b feedengine.Fence) int { return cmp.Compare(a.Shard, b.Shard) })
 	epochs := make(map[feedengine.ShardID]uint64, len(fences))
 	for _, f := range fences {
@@ -95,31 +82,7 @@ func (r *rows) event(e *feedengine.Event) error {
 	}
 	r.events = append(r.events, e)
 	r.bodies = append(r.bodies, text)
-	switch e.Kind {
-	case feedengine.KindPost:
-		r.posts = append(r.posts, e.Post)
-	case feedengine.KindPostDeleted:
-		r.deleted = append(r.deleted, int64(e.Target))
-	case feedengine.KindFollow:
-		for _, author := range e.Users {
-			if c := r.change(e.Actor, author); c.since == 0 {
-				c.since = e.ID
-			}
-		}
-	case feedengine.KindUnfollow:
-		for _, author := range e.Users {
-			*r.change(e.Actor, author) = change{deleted: true}
-		}
-	}
-	return nil
-}
-
-func (r *rows) change(follower, author string) *change {
-	e := edge{follower, author}
-	if r.edges[e] == nil {
-		r.edges[e] = &change{}
-	}
-	return r.edges[e]
+	return r.add(e)
 }
 
 func (r *rows) sort() {
@@ -129,7 +92,6 @@ func (r *rows) sort() {
 	slices.SortFunc(r.keys, func(a, b *feedengine.Key) int {
 		return cmp.Or(strings.Compare(a.User, b.User), strings.Compare(a.Op, b.Op), strings.Compare(a.Key, b.Key))
 	})
-	slices.Sort(r.deleted)
 }
 
 // firsts are the events of the lowest seq of each log.
@@ -178,57 +140,14 @@ func (r *rows) batch(now time.Time) *pgx.Batch {
 			column(ks, func(k *feedengine.Key) int64 { return int64(k.ID) }),
 			int64(oldestKey(now)))
 	}
-	r.queueFacts(b)
-	return b
-}
-
-// queueFacts queues the rows of the tables that views and pages are read from.
-func (r *rows) queueFacts(b *pgx.Batch) {
-	if ps := r.posts; len(ps) > 0 {
-		b.Queue(q.InsertPosts,
-			column(ps, func(p *feedengine.Post) int64 { return int64(p.ID) }),
-			column(ps, func(p *feedengine.Post) string { return p.Author }),
-			column(ps, func(p *feedengine.Post) string { return p.Kind }),
-			column(ps, func(p *feedengine.Post) string { return p.Text }),
-			column(ps, func(p *feedengine.Post) int32 { return int32(p.Likes) }),
-			column(ps, func(p *feedengine.Post) int32 { return int32(p.Comments) }))
-	}
-	if len(r.deleted) > 0 {
-		b.Queue(q.DeletePosts, r.deleted)
-	}
-	r.queueEdges(b)
+	r.facts.queue(b)
 	if ms := r.marks; len(ms) > 0 {
 		b.Queue(q.MergeMarks,
 			column(ms, func(m feedengine.Mark) string { return m.User }),
 			column(ms, func(m feedengine.Mark) int16 { return int16(m.List) }),
 			column(ms, func(m feedengine.Mark) int64 { return int64(m.Upto) }))
 	}
-}
-
-func (r *rows) queueEdges(b *pgx.Batch) {
-	var gone, made []edge
-	for e, c := range r.edges {
-		if c.deleted {
-			gone = append(gone, e)
-		}
-		if c.since != 0 {
-			made = append(made, e)
-		}
-	}
-	follower := func(e edge) string { return e.follower }
-	author := func(e edge) string { return e.author }
-	byKey := func(a, b edge) int {
-		return cmp.Or(strings.Compare(a.follower, b.follower), strings.Compare(a.author, b.author))
-	}
-	if len(gone) > 0 {
-		slices.SortFunc(gone, byKey)
-		b.Queue(q.Unfollow, column(gone, follower), column(gone, author))
-	}
-	if len(made) > 0 {
-		slices.SortFunc(made, byKey)
-		b.Queue(q.Follow, column(made, follower), column(made, author),
-			column(made, func(e edge) int64 { return int64(r.edges[e].since) }))
-	}
+	return b
 }
 
 // column is one column of the rows.

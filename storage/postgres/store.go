@@ -19,17 +19,23 @@ import (
 // Store implements storage.Store.
 type Store struct {
 	// Set at construction.
-	shards  int
-	cluster string
-	writers *pgxpool.Pool
-	readers *pgxpool.Pool
-	beater  *beater
-	ops     *ops
-	hide    []func()      // take the pools' metrics away
-	frozen  time.Duration // frozenAfter, save in tests
+	shards   int
+	cluster  string
+	writers  *pgxpool.Pool
+	readers  *pgxpool.Pool
+	accounts *pgxpool.Pool
+	beater   *beater
+	ops      *ops
+	hide     []func()      // take the pools' metrics away
+	frozen   time.Duration // frozenAfter, save in tests
 }
 
-var _ storage.Store = (*Store)(nil)
+var _ interface {
+	storage.Store
+	storage.Decisions
+	storage.Social
+	storage.Accounts
+} = (*Store)(nil)
 
 // Migrate brings the database at url up to this binary's tables. It may be run
 // by any number of processes at once. migrations.ErrNewerSchema: the database is
@@ -68,18 +74,25 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		readers.Close()
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	beater, err := newBeater(cfg)
+	accounts, err := newAccounts(ctx, cfg)
 	if err != nil {
 		readers.Close()
 		writers.Close()
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	s := &Store{readers: readers, writers: writers, beater: beater, ops: newOps(set), frozen: frozenAfter}
+	beater, err := newBeater(cfg)
+	if err != nil {
+		readers.Close()
+		writers.Close()
+		accounts.Close()
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	s := &Store{readers: readers, writers: writers, accounts: accounts, beater: beater, ops: newOps(set), frozen: frozenAfter}
 	if err := s.setUp(ctx, cfg.Shards); err != nil {
 		s.Close()
 		return nil, err
 	}
-	s.hide = []func(){showPool(set, "reader", readers), showPool(set, "writer", writers)}
+	s.hide = []func(){showPool(set, "reader", readers), showPool(set, "writer", writers), showPool(set, "account", accounts)}
 	return s, nil
 }
 
@@ -91,6 +104,7 @@ func (s *Store) Close() error {
 	s.hide = nil
 	s.writers.Close()
 	s.readers.Close()
+	s.accounts.Close()
 	s.beater.close()
 	return nil
 }

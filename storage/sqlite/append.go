@@ -3,9 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/feedgate/feedgate/feedengine"
 )
@@ -76,15 +74,24 @@ func (s *Store) putEvent(ctx context.Context, c *conn, e *feedengine.Event) (err
 	}
 	id, prev, seq, epoch := int64(e.ID), int64(head.ID), int64(e.Seq), int64(e.Epoch)
 	if p := e.Post; e.Kind == feedengine.KindPost {
-		_, err = c.exec(ctx, insertPost, id, p.Author, p.Kind, p.Text, int64(p.Likes), int64(p.Comments), prev, seq, epoch)
-	} else {
-		var target, users value
-		if e.Kind == feedengine.KindPostDeleted {
-			target = int64(e.Target)
+		more, event, full := postColumns(e)
+		if full {
+			_, err = c.exec(ctx, insertFullPost, id, p.Author, p.Kind, p.Text, int64(p.Likes), int64(p.Comments), prev, seq, epoch, more, event)
 		} else {
+			_, err = c.exec(ctx, insertPost, id, p.Author, p.Kind, p.Text, int64(p.Likes), int64(p.Comments), prev, seq, epoch)
+		}
+	} else {
+		var target, users, body value
+		if e.Target != 0 {
+			target = int64(e.Target)
+		}
+		if len(e.Users) > 0 {
 			users = array(e.Users)
 		}
-		_, err = c.exec(ctx, insertLog, id, prev, seq, epoch, int64(e.Kind), e.Actor, target, users)
+		if body, err = bodyColumn(e); err != nil {
+			return err
+		}
+		_, err = c.exec(ctx, insertLog, id, prev, seq, epoch, int64(e.Kind), e.Actor, target, users, body)
 	}
 	if err != nil {
 		return err
@@ -107,47 +114,4 @@ func putKey(ctx context.Context, c *conn, k *feedengine.Key, older feedengine.ID
 		return refused("idempotency key is taken")
 	}
 	return err
-}
-
-// putFacts writes what an event that is no post means for posts and follows.
-func putFacts(ctx context.Context, c *conn, e *feedengine.Event) (err error) {
-	switch e.Kind {
-	case feedengine.KindPostDeleted:
-		_, err = c.exec(ctx, deletePost, int64(e.Target))
-	case feedengine.KindFollow:
-		_, err = c.exec(ctx, follow, e.Actor, array(e.Users), int64(e.ID))
-	case feedengine.KindUnfollow:
-		_, err = c.exec(ctx, unfollow, e.Actor, array(e.Users))
-	}
-	return err
-}
-
-// valid refuses what could not be read back as it was written.
-func valid(e *feedengine.Event) error {
-	ok := clean(e.Actor) && clean(e.Users...)
-	switch e.Kind {
-	case feedengine.KindPost:
-		p := e.Post
-		if p == nil || p.ID != e.ID || p.Author != e.Actor {
-			return refused("a post that is not its event's")
-		}
-		ok = ok && clean(p.Kind, p.Text)
-	case feedengine.KindPostDeleted, feedengine.KindFollow, feedengine.KindUnfollow:
-	default:
-		return refused("events of kind %d are not stored", e.Kind)
-	}
-	if !ok {
-		return refused("text that is not UTF-8 without U+0000")
-	}
-	return nil
-}
-
-// clean reports whether all of the texts are what Postgres would take too.
-func clean(texts ...string) bool {
-	for _, s := range texts {
-		if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
-			return false
-		}
-	}
-	return true
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	storagetest.Run(t, storagetest.Harness{
+	h := storagetest.Harness{
 		Open: func(t testing.TB, shards int) storage.Store { return open(t, t.TempDir(), shards) },
 		OpenFaulty: func(t testing.TB, shards int) storagetest.Faulty {
 			s := open(t, t.TempDir(), shards)
@@ -44,7 +44,9 @@ func TestConformance(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-	})
+	}
+	storagetest.Run(t, h)
+	storagetest.RunFull(t, h)
 }
 
 // database is a connection beside the store's own.

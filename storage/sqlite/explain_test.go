@@ -12,7 +12,10 @@ import (
 )
 
 // big are the tables that grow with use.
-var big = []string{"posts", "log", "follows", "keys", "marks", "waypoints"}
+var big = []string{
+	"posts", "log", "follows", "keys", "marks", "waypoints",
+	"hides", "likes", "comments", "notes", "conversations", "members", "messages", "jobs", "searches", "profiles", "seen",
+}
 
 // TestPlans asks the planner about every statement there is and fails on one
 // that reads a big table whole, be it by an index.
@@ -22,6 +25,9 @@ func TestPlans(t *testing.T) {
 		if text == "" {
 			t.Errorf("query %d has no text", q)
 			continue
+		}
+		if strings.Contains(text, "job_text") {
+			continue // it is a table of one row in a database of its own
 		}
 		for _, step := range plan(t, s, text) {
 			if table := scanned(text, step); table != "" {
@@ -40,6 +46,9 @@ func TestPlansFindScans(t *testing.T) {
 		`SELECT f.author FROM shards s, follows AS f WHERE f.since = s.epoch`:  "follows",
 		`SELECT id FROM posts WHERE deleted = 0 ORDER BY author`:               "posts",
 		`DELETE FROM keys WHERE hash = 'x'`:                                    "keys",
+		`SELECT n.id FROM notes n WHERE n.post = 1`:                            "notes",
+		`SELECT rowid FROM job_words`:                                          "job_words",
+		`SELECT rowid FROM job_words WHERE job_words MATCH 'x'`:                "",
 		`SELECT p.id FROM posts p WHERE p.author = 'x' AND p.deleted = 0`:      "",
 		`SELECT value FROM settings`:                                           "",
 		`SELECT l.id FROM json_each('[1]') k CROSS JOIN log l ON l.id=k.value`: "",
@@ -59,6 +68,11 @@ func TestPlansFindScans(t *testing.T) {
 // scanned is the big table that a plan's step reads whole, "" for none.
 func scanned(text, step string) string {
 	name := regexp.MustCompile(`^(?:SCAN|SEARCH) (\S+)`).FindStringSubmatch(step)
+	// Of a full-text table, index 0 without a constraint is all its rows.
+	// (ext/fts5/fts5_main.c, fts5BestIndexMethod)
+	if strings.HasSuffix(step, "VIRTUAL TABLE INDEX 0:") && strings.Contains(step, "job_words") {
+		return "job_words"
+	}
 	if name == nil || strings.HasPrefix(step, "SEARCH") && !strings.Contains(step, "AUTOMATIC") {
 		return "" // an automatic index is made of all the table's rows
 	}
@@ -128,7 +142,8 @@ func TestNoOtherSQL(t *testing.T) {
 			return true
 		})
 	}
-	if found < len(queries) {
+	const composed = 10 // of the ways into the jobs board and to a profile all but one each, and what is hiding
+	if found < len(queries)-composed {
 		t.Errorf("found %d statements, and queries has %d: the test shows nothing", found, len(queries))
 	}
 }

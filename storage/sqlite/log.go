@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -170,19 +169,22 @@ func eventOf(shard feedengine.ShardID, row []value) (*feedengine.Event, error) {
 		Seq:   uint64(row[1].(int64)),
 		Epoch: uint64(row[2].(int64)),
 	}
+	var err error
 	if author, ok := row[3].(string); ok {
 		e.Kind, e.Actor = feedengine.KindPost, author
 		e.Post = &feedengine.Post{ID: e.ID, Author: author, Kind: row[4].(string), Text: row[5].(string)}
-		return e, nil
-	}
-	e.Kind, e.Actor = feedengine.EventKind(row[6].(int64)), row[7].(string)
-	if target, ok := row[8].(int64); ok {
-		e.Target = feedengine.ID(target)
-	}
-	if users, ok := row[9].(string); ok {
-		if err := json.Unmarshal([]byte(users), &e.Users); err != nil {
-			return nil, fmt.Errorf("%w: event %d of shard %d: %w", feedengine.ErrUnavailable, e.Seq, shard, err)
+		err = readPostColumns(e, row[6], row[7])
+	} else {
+		e.Kind, e.Actor = feedengine.EventKind(row[8].(int64)), row[9].(string)
+		if target, ok := row[10].(int64); ok {
+			e.Target = feedengine.ID(target)
 		}
+		if err = readJSON(row[11], &e.Users); err == nil {
+			err = readBodyColumn(e, row[12])
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("event %d of shard %d: %w", e.Seq, shard, err)
 	}
 	return e, nil
 }

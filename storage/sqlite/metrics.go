@@ -22,6 +22,12 @@ type ops struct {
 	load, followed, post               op
 	feed, following, followers, ping   op
 	owners, heads                      op
+
+	standing, talk, blocked, hides, name, taken, alerts op
+	postFor, comments, notes, conversations, messages   op
+	hidden, acquainted, members, jobs, searches         op
+	profile, profiles, login, lastSeen                  op
+	saveSearch, dropSearch, setPassword, sawUsers       op
 }
 
 func newOps(set *metrics.Set) *ops {
@@ -37,6 +43,14 @@ func newOps(set *metrics.Set) *ops {
 		load: of("load"), followed: of("followed"), post: of("post"),
 		feed: of("feed"), following: of("following"), followers: of("followers"), ping: of("ping"),
 		owners: of("owners"), heads: of("heads"),
+
+		standing: of("standing"), talk: of("talk"), blocked: of("blocked"), hides: of("hides"), name: of("name"),
+		taken: of("taken"), alerts: of("alerts"),
+		postFor: of("post_for"), comments: of("comments"), notes: of("notes"), conversations: of("conversations"),
+		messages: of("messages"), hidden: of("hidden"), acquainted: of("acquainted"), members: of("members"),
+		jobs: of("jobs"), searches: of("searches"),
+		profile: of("profile"), profiles: of("profiles"), login: of("login"), lastSeen: of("last_seen"),
+		saveSearch: of("save_search"), dropSearch: of("drop_search"), setPassword: of("set_password"), sawUsers: of("saw_users"),
 	}
 }
 

@@ -29,7 +29,12 @@ type Store struct {
 	heads heads
 }
 
-var _ storage.Store = (*Store)(nil)
+var (
+	_ storage.Store     = (*Store)(nil)
+	_ storage.Decisions = (*Store)(nil)
+	_ storage.Social    = (*Store)(nil)
+	_ storage.Accounts  = (*Store)(nil)
+)
 
 // Migrate brings the database in dir up to this binary's tables and closes it.
 // Open does the same; this is for who wants to see it done.

@@ -38,10 +38,14 @@ func (s *Store) Load(ctx context.Context, users []feedengine.LoadUser, keep int)
 		if err := loadFollows(ctx, c, which, snap.Users); err != nil {
 			return err
 		}
-		if err := loadUnread(ctx, c, which, keep, snap.Users); err != nil {
+		hides, err := loadSocial(ctx, c, which, keep, snap.Users)
+		if err != nil {
 			return err
 		}
-		return readPages(ctx, c, asks, func(i int) *feedengine.Page { return snap.Users[i].Page })
+		if err := loadUnread(ctx, c, which, keep, hides, snap.Users); err != nil {
+			return err
+		}
+		return readPages(ctx, c, asks, hides, func(i int) *feedengine.Page { return snap.Users[i].Page })
 	})
 	if err != nil {
 		return nil, err
@@ -76,8 +80,13 @@ func edgesOf(list string) ([]feedengine.Edge, error) {
 
 func byAuthor(a, b feedengine.Edge) int { return cmp.Compare(a.Author, b.Author) }
 
-func loadUnread(ctx context.Context, c *conn, which string, keep int, users []feedengine.LoadedUser) error {
-	return c.each(ctx, unread, func(row []value) error {
+// loadUnread counts the unread posts; hides: of all but those who are hidden.
+func loadUnread(ctx context.Context, c *conn, which string, keep int, hides bool, users []feedengine.LoadedUser) error {
+	q := unread
+	if hides {
+		q = unreadHiding
+	}
+	return c.each(ctx, q, func(row []value) error {
 		feed := &users[row[0].(int64)].Feed
 		feed.Mark = feedengine.ID(row[1].(int64))
 		feed.Total = int(row[2].(int64))
@@ -137,9 +146,9 @@ func (s *Store) Followed(ctx context.Context, user string, authors []string) (ed
 func (s *Store) Post(ctx context.Context, id feedengine.ID) (p *feedengine.Post, err error) {
 	defer s.ops.post.done(time.Now(), 1)
 	err = s.read(ctx, "post", func(c *conn) error {
-		err := c.each(ctx, post, func(row []value) error {
-			p = postOf(row)
-			return nil
+		err := c.each(ctx, post, func(row []value) (err error) {
+			p, err = postOf(row)
+			return err
 		}, int64(id))
 		if err == nil && p == nil {
 			err = feedengine.ErrNotFound
@@ -152,12 +161,13 @@ func (s *Store) Post(ctx context.Context, id feedengine.ID) (p *feedengine.Post,
 	return p, nil
 }
 
-// postOf makes a post of id, author, kind, text, likes, comments.
-func postOf(row []value) *feedengine.Post {
-	return &feedengine.Post{
+// postOf makes a post of id, author, kind, text, likes, comments, more.
+func postOf(row []value) (*feedengine.Post, error) {
+	p := &feedengine.Post{
 		ID: feedengine.ID(row[0].(int64)), Author: row[1].(string), Kind: row[2].(string), Text: row[3].(string),
 		Likes: int(row[4].(int64)), Comments: int(row[5].(int64)),
 	}
+	return p, readMore(p, row[6])
 }
 
 // pageAsk asks for a user's page: how many posts below an id (0: the newest).
@@ -170,8 +180,8 @@ type pageAsk struct {
 
 // readPages reads all the pages in one statement, each as long as the longest
 // (a LIMIT in SQLite cannot differ from row to row). One post more than asked
-// for says whether there is a next page.
-func readPages(ctx context.Context, c *conn, asks []pageAsk, page func(at int) *feedengine.Page) error {
+// for says whether there is a next page. hides: nothing of those who are hidden.
+func readPages(ctx context.Context, c *conn, asks []pageAsk, hides bool, page func(at int) *feedengine.Page) error {
 	if len(asks) == 0 {
 		return nil
 	}
@@ -184,10 +194,15 @@ func readPages(ctx context.Context, c *conn, asks []pageAsk, page func(at int) *
 		rows[i] = [3]any{a.at, a.user, a.before}
 		most = max(most, a.limit)
 	}
-	if err := c.each(ctx, pages, func(row []value) error {
+	q := pages
+	if hides {
+		q = pagesHiding
+	}
+	if err := c.each(ctx, q, func(row []value) error {
 		p := page(int(row[0].(int64)))
-		p.Posts = append(p.Posts, postOf(row[1:]))
-		return nil
+		post, err := postOf(row[1:])
+		p.Posts = append(p.Posts, post)
+		return err
 	}, array(rows), int64(most+1)); err != nil {
 		return err
 	}

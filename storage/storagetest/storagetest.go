@@ -72,6 +72,34 @@ func RunMembers(t *testing.T, h MembersHarness) {
 	}
 }
 
+// Full is a store with all that an app needs beside feeds.
+type Full interface {
+	storage.Store
+	storage.Decisions
+	storage.Social
+	storage.Accounts
+}
+
+// RunFull holds an implementation to what Full has beside storage.Store: what the
+// kinds of events mean for its tables, and what is read from them. Harness.Open
+// must open a Full.
+func RunFull(t *testing.T, h Harness) {
+	t.Run("social", func(t *testing.T) { runSocial(t, h) })
+	t.Run("talk", func(t *testing.T) { runTalk(t, h) })
+	t.Run("jobs", func(t *testing.T) { runJobs(t, h) })
+	t.Run("accounts", func(t *testing.T) { runAccounts(t, h) })
+}
+
+// full opens a Full.
+func (h Harness) full(t testing.TB, shards int) Full {
+	t.Helper()
+	s, ok := h.Open(t, shards).(Full)
+	if !ok {
+		t.Fatal("the store lacks something of storage.Decisions, Social or Accounts")
+	}
+	return s
+}
+
 // Run holds an implementation to the contract. Every subtest has a database of
 // its own.
 func Run(t *testing.T, h Harness) {

@@ -10,16 +10,20 @@ import (
 // model is what a store should know, kept in the plainest way and recounted for
 // every question.
 type model struct {
-	posts   map[feedengine.ID]*feedengine.Post  // not deleted
-	follows map[string]map[string]feedengine.ID // follower, author, since
-	marks   map[string]feedengine.ID            // of the feed
+	posts     map[feedengine.ID]*feedengine.Post  // not deleted
+	follows   map[string]map[string]feedengine.ID // follower, author, since
+	marks     map[string]feedengine.ID            // of the feed
+	noteMarks map[string]feedengine.ID            // of notifications
+	social
 }
 
 func newModel() *model {
 	return &model{
-		posts:   map[feedengine.ID]*feedengine.Post{},
-		follows: map[string]map[string]feedengine.ID{},
-		marks:   map[string]feedengine.ID{},
+		posts:     map[feedengine.ID]*feedengine.Post{},
+		follows:   map[string]map[string]feedengine.ID{},
+		marks:     map[string]feedengine.ID{},
+		noteMarks: map[string]feedengine.ID{},
+		social:    newSocial(),
 	}
 }
 
@@ -30,17 +34,26 @@ func (m *model) take(w *writer) []feedengine.Write {
 		switch mark := wr.Mark; {
 		case mark == nil:
 			m.apply(wr.Event)
-		case mark.List == feedengine.ListFeed:
-			m.marks[mark.User] = max(m.marks[mark.User], mark.Upto)
+		default:
+			m.mark(mark)
 		}
 	}
 	return writes
 }
 
+func (m *model) mark(mark *feedengine.Mark) {
+	switch mark.List {
+	case feedengine.ListFeed:
+		m.marks[mark.User] = max(m.marks[mark.User], mark.Upto)
+	case feedengine.ListNotifications:
+		m.noteMarks[mark.User] = max(m.noteMarks[mark.User], mark.Upto)
+	}
+}
+
 func (m *model) apply(e *feedengine.Event) {
 	switch e.Kind {
 	case feedengine.KindPost:
-		m.posts[e.ID] = e.Post
+		m.posts[e.ID] = shown(e.Post)
 	case feedengine.KindPostDeleted:
 		delete(m.posts, e.Target)
 	case feedengine.KindFollow:
@@ -59,25 +72,34 @@ func (m *model) apply(e *feedengine.Event) {
 			delete(m.follows[e.Actor], author)
 		}
 	}
+	m.applySocial(e)
 }
 
 // user is what a load should answer.
 func (m *model) user(ask feedengine.LoadUser, keep int) feedengine.LoadedUser {
-	u := feedengine.LoadedUser{User: ask.User, Follows: m.edges(ask.User)}
+	u := feedengine.LoadedUser{User: ask.User, Follows: m.edges(ask.User), Name: m.names[ask.User], Hides: m.hidesOf(ask.User)}
 	u.Feed.Mark = m.marks[ask.User]
 	for id, p := range m.posts {
 		since, followed := m.follows[ask.User][p.Author]
-		if followed && p.Author != ask.User && id > since && id > u.Feed.Mark {
+		if followed && p.Author != ask.User && id > since && id > u.Feed.Mark && !m.hidden(ask.User, p.Author) {
 			u.Feed.Unread = append(u.Feed.Unread, feedengine.UnreadID{ID: id, Author: p.Author})
 		}
 	}
-	slices.SortFunc(u.Feed.Unread, func(a, b feedengine.UnreadID) int { return cmp.Compare(a.ID, b.ID) })
-	u.Feed.Total = min(len(u.Feed.Unread), feedengine.MaxUnread)
-	u.Feed.Unread = u.Feed.Unread[max(0, len(u.Feed.Unread)-keep):]
+	u.Feed = counted(u.Feed, keep)
+	u.Notes = counted(m.noteCount(ask.User), keep)
+	u.Chats, u.ChatTop = m.chats(ask.User, keep)
 	if ask.Page > 0 {
 		u.Page = m.page(ask.User, 0, ask.Page)
 	}
 	return u
+}
+
+// counted cuts a counter whose Unread are all.
+func counted(c feedengine.LoadedCount, keep int) feedengine.LoadedCount {
+	slices.SortFunc(c.Unread, func(a, b feedengine.UnreadID) int { return cmp.Compare(a.ID, b.ID) })
+	c.Total = min(len(c.Unread), feedengine.MaxUnread)
+	c.Unread = c.Unread[max(0, len(c.Unread)-keep):]
+	return c
 }
 
 func (m *model) edges(user string) (edges []feedengine.Edge) {
@@ -94,7 +116,7 @@ func (m *model) page(user string, before feedengine.ID, limit int) *feedengine.P
 	var posts []*feedengine.Post
 	for id, p := range m.posts {
 		_, followed := m.follows[user][p.Author]
-		if (followed || p.Author == user) && (before == 0 || id < before) {
+		if (followed && !m.hidden(user, p.Author) || p.Author == user) && (before == 0 || id < before) {
 			posts = append(posts, p)
 		}
 	}

@@ -41,7 +41,7 @@ func (w *writer) event(e feedengine.Event) *feedengine.Event {
 	w.head.Seq++
 	w.head.ID = w.tick.ID(w.shard)
 	e.Shard, e.Epoch, e.Seq, e.ID = w.shard, w.head.Epoch, w.head.Seq, w.head.ID
-	if e.Post != nil {
+	if e.Kind == feedengine.KindPost && e.Post != nil {
 		e.Post.ID = e.ID
 	}
 	w.events = append(w.events, &e)
