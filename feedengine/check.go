@@ -69,18 +69,7 @@ func (e *Engine) checkView(s slot, v *view, broken func(string, ...any)) {
 			broken("%s: follows %s, whose followers have it %d times", v.user, e.authors.name(a), n)
 		}
 	}
-	c := &v.feed
-	for i, u := range c.kept {
-		if u.id <= c.mark || u.id > c.top || i > 0 && c.kept[i-1].id >= u.id {
-			broken("%s: unread %d after mark %d is out of order", v.user, u.id, c.mark)
-		}
-		if !slices.Contains(v.follows, u.by) {
-			broken("%s: unread %d is by an author who is not followed", v.user, u.id)
-		}
-	}
-	if c.below < 0 || len(c.kept)+int(c.below) > MaxUnread {
-		broken("%s: %d unread kept and %d below", v.user, len(c.kept), c.below)
-	}
+	e.checkCounters(v, broken)
 	for i, sn := range v.sessions {
 		if slices.ContainsFunc(v.sessions[:i], func(o session) bool { return o.id == sn.id && o.gateway == sn.gateway }) {
 			broken("%s: session %d of gateway %d is attached twice", v.user, sn.id, sn.gateway)
@@ -98,12 +87,68 @@ func (e *Engine) checkView(s slot, v *view, broken func(string, ...any)) {
 		broken("%s: idle with %d sessions", v.user, len(v.sessions))
 	case !v.idle && len(v.sessions) == 0 && p == nil:
 		broken("%s: neither used nor idle", v.user)
-	case v.phase == phaseLoading && len(v.follows)+len(v.tail)+len(c.kept) > 0:
+	case v.phase == phaseLoading && len(v.follows)+len(v.tail)+len(v.feed.kept) > 0 || v.phase == phaseLoading && v.social != nil:
 		broken("%s: has contents while it loads", v.user)
 	case v.phase == phaseLoading && len(v.sessions) > 0 && p.reset == "":
 		broken("%s: is rebuilt without a reason", v.user)
-	case c.stale && (p == nil || !p.asked) && !slices.Contains(e.retry, s):
+	case v.stale() && (p == nil || !p.asked) && !slices.Contains(e.retry, s):
 		broken("%s: is stale and nobody recounts", v.user)
+	}
+}
+
+func (e *Engine) checkCounters(v *view, broken func(string, ...any)) {
+	check := func(what string, c *counter) {
+		for i, u := range c.kept {
+			if u.id <= c.mark || u.id > c.top || i > 0 && c.kept[i-1].id >= u.id {
+				broken("%s: unread %s %d after mark %d is out of order", v.user, what, u.id, c.mark)
+			}
+		}
+		if c.below < 0 || len(c.kept)+int(c.below) > MaxUnread {
+			broken("%s: %d unread %s kept and %d below", v.user, len(c.kept), what, c.below)
+		}
+		if c.lost && !c.stale {
+			broken("%s: %s are lost, but not to be recounted", v.user, what)
+		}
+	}
+	check("posts", &v.feed)
+	for _, u := range v.feed.kept {
+		if !slices.Contains(v.follows, u.by) {
+			broken("%s: unread %d is by an author who is not followed", v.user, u.id)
+		} else if v.hides().hidden(string(e.authors.name(u.by))) {
+			broken("%s: unread %d is by an author who is hidden", v.user, u.id)
+		}
+	}
+	m := v.social
+	if m == nil {
+		return
+	}
+	check("notifications", &m.notes)
+	for i, h := range m.hides {
+		if h.why == 0 || h.other == v.user || i > 0 && m.hides[i-1].other >= h.other {
+			broken("%s: hides %q wrongly", v.user, h.other)
+		}
+	}
+	total := 0
+	for i := range m.chats.list {
+		c := &m.chats.list[i]
+		check("messages", &c.counter)
+		total += int(c.counter.total())
+		switch {
+		case c.counter.total() == 0:
+			broken("%s: nothing is unread in conversation %d", v.user, c.conversation)
+		case c.mark > m.chats.top:
+			broken("%s: mark %d of conversation %d is above %d", v.user, c.mark, c.conversation, m.chats.top)
+		case i > 0 && m.chats.list[i-1].conversation >= c.conversation:
+			broken("%s: conversation %d is out of order", v.user, c.conversation)
+		}
+	}
+	if int(m.chats.total) != min(MaxUnread, total) {
+		broken("%s: %d messages are unread, not %d", v.user, total, m.chats.total)
+	}
+	for _, ev := range v.tail {
+		if v.hides().hide(ev) {
+			broken("%s: event %d of kind %d stands in the tail, though %s is hidden", v.user, ev.ID, ev.Kind, ev.Actor)
+		}
 	}
 }
 
@@ -160,5 +205,13 @@ func (e *Engine) Bytes() int {
 }
 
 func (v *view) bytes() int {
-	return len(v.user) + cap(v.follows)*4 + cap(v.tail)*8 + cap(v.feed.kept)*16 + cap(v.sessions)*int(unsafe.Sizeof(session{}))
+	b := len(v.user) + cap(v.follows)*4 + cap(v.tail)*8 + cap(v.feed.kept)*16 + cap(v.sessions)*int(unsafe.Sizeof(session{}))
+	if m := v.social; m != nil {
+		b += int(unsafe.Sizeof(*m)) + len(m.name) + cap(m.hides)*int(unsafe.Sizeof(hiding{})) + cap(m.notes.kept)*16 +
+			cap(m.chats.list)*int(unsafe.Sizeof(chat{}))
+		for i := range m.chats.list {
+			b += cap(m.chats.list[i].kept) * 16
+		}
+	}
+	return b
 }

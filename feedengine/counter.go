@@ -17,9 +17,11 @@ type counter struct {
 	// stale: what it should be can no longer be told from what is kept. The
 	// number stands until a recount has come.
 	stale bool
+	// lost: what is kept is wrong itself, which no mark can mend. It is stale, too.
+	lost bool
 }
 
-// unread is a post that counts and its author.
+// unread is what counts and, of a post, its author.
 type unread struct {
 	id ID
 	by author
@@ -61,12 +63,35 @@ func (c *counter) add(id ID, by author, keep int) {
 	}
 }
 
+// ensure counts what may count already.
+func (c *counter) ensure(id ID, keep int) {
+	at, found := c.find(id)
+	switch {
+	case found:
+	case at == 0 && c.below > 0 && id > c.mark:
+		c.stale = true
+	default:
+		c.add(id, nobody, keep)
+	}
+}
+
+// find returns where an id is kept, or would be.
+func (c *counter) find(id ID) (at int, found bool) {
+	return slices.BinarySearchFunc(c.kept, id, func(u unread, id ID) int { return cmp.Compare(u.id, id) })
+}
+
+// mayHave reports whether an id counts, as far as can be told.
+func (c *counter) mayHave(id ID) bool {
+	at, found := c.find(id)
+	return found || at == 0 && c.below > 0 && id > c.mark
+}
+
 // remove takes out one withdrawn post and reports whether the value changed.
 func (c *counter) remove(id ID) bool {
 	if id <= c.mark {
 		return false
 	}
-	at, found := slices.BinarySearchFunc(c.kept, id, func(u unread, id ID) int { return cmp.Compare(u.id, id) })
+	at, found := c.find(id)
 	if found {
 		c.kept = slices.Delete(c.kept, at, at+1)
 		c.stale = c.stale || c.more
@@ -101,12 +126,22 @@ func (c *counter) moveTo(mark ID) bool {
 	}
 	switch {
 	case n > 0: // so all that lies below is read too
-		c.below, c.more, c.stale = 0, false, false
+		c.below, c.more, c.stale = 0, false, c.lost
 	case c.below > 0:
 		c.stale = true
 	}
 	c.kept = slices.Delete(c.kept, 0, n)
 	return true
+}
+
+// doubt says that ids count which are not kept, or those that are do not all count.
+func (c *counter) doubt() { c.stale, c.lost = true, true }
+
+// doubtUnread is doubt whether those that count still do.
+func (c *counter) doubtUnread() {
+	if c.total() > 0 {
+		c.doubt()
+	}
 }
 
 // equal reports whether both would show the same to the user, now and later.

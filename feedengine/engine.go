@@ -39,11 +39,14 @@ type Engine struct {
 	authors authors
 	young   map[edge]ID // edges whose author may still post below their Since
 	idle    idleList
-	loads   []*load  // arrived, waiting for the engine to have applied their heads
-	streams StreamID // given out last
-	retry   []slot   // views whose load failed and has to be asked for again
-	now     int64    // of the current step
-	audited slot     // where the last audit was
+	loads   []*load // arrived, waiting for the engine to have applied their heads
+	// replaying: what is stepped through is known already, but to the views that
+	// a load brings; see part.
+	replaying bool
+	streams   StreamID // given out last
+	retry     []slot   // views whose load failed and has to be asked for again
+	now       int64    // of the current step
+	audited   slot     // where the last audit was
 
 	effects []Effect
 	fan     fanout

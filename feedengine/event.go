@@ -1,5 +1,7 @@
 package feedengine
 
+import "iter"
+
 // EventKind says what a durable event of a log records. The numbers are stored;
 // they never change their meaning.
 type EventKind uint8
@@ -63,6 +65,54 @@ type Event struct {
 	Users  []string // whom else it is about, without repetition: see the kinds. KindPost: who is mentioned. KindPostDeleted: who else has notifications of the post
 	List   List     // KindRead; KindHidden: ListFeed when messages are still shown, as for a mute, else 0
 	Fact   Fact     // what else the kind needs; nil when nothing
+}
+
+// Travels reports whether the event can concern users of other shards than that
+// of its log.
+func (e *Event) Travels() bool {
+	switch e.Kind {
+	case KindPost, KindPostDeleted, KindPostEdited, KindMessage, KindBlock, KindUnblock:
+		return true
+	case KindFollow, KindUnfollow:
+		f, _ := e.Fact.(*Following)
+		return f != nil && (f.Notify && e.Kind == KindFollow || len(f.Since) > 0 && e.Kind == KindUnfollow)
+	case KindComment, KindSeen:
+		return len(e.Users) > 0
+	}
+	return false
+}
+
+// About names the users, beside the Actor's followers, whose views the event may
+// concern; some perhaps twice.
+func (e *Event) About() iter.Seq[string] { return e.about }
+
+func (e *Event) about(yield func(user string) bool) {
+	all := func(users []string) bool {
+		for _, user := range users {
+			if !yield(user) {
+				return false
+			}
+		}
+		return true
+	}
+	switch e.Kind {
+	case KindPost, KindPostDeleted, KindPostEdited, KindBlock, KindUnblock, KindSeen:
+		_ = yield(e.Actor) && all(e.Users) && (e.Kind != KindPost || all(e.Post.alerts()))
+	case KindFollow, KindUnfollow:
+		_ = yield(e.Actor) && e.Travels() && all(e.Users)
+	case KindMute, KindUnmute, KindProfile:
+		yield(e.Actor)
+	case KindLike, KindUnlike:
+		if like, ok := e.Fact.(*Like); ok {
+			yield(like.Owner)
+		}
+	case KindComment:
+		if c, ok := e.Fact.(*Comment); ok {
+			_ = yield(c.Owner) && all(e.Users)
+		}
+	case KindMessage:
+		all(e.Users)
+	}
 }
 
 // List names one of the things that are counted and have a read mark.

@@ -64,12 +64,27 @@ func (x *exporter) view(s slot) {
 		}
 		w.Tail[i] = at
 	}
-	c := &v.feed
-	w.Feed = HandoverCounter{Mark: c.mark, Kept: make([]UnreadID, len(c.kept)), Below: c.below, More: c.more, Stale: c.stale}
-	for i, u := range c.kept {
-		w.Feed.Kept[i] = UnreadID{u.id, string(x.authors.name(u.by))}
+	w.Feed = x.counter(&v.feed)
+	if m := v.social; m != nil {
+		w.Name, w.Hides = m.name, m.hides.list()
+		w.Notes = x.counter(&m.notes)
+		w.ChatTop, w.ChatsStale = m.chats.top, m.chats.stale
+		for i := range m.chats.list {
+			w.Chats = append(w.Chats, HandoverChat{m.chats.list[i].conversation, x.counter(&m.chats.list[i].counter)})
+		}
 	}
 	x.h.Views = append(x.h.Views, w)
+}
+
+func (x *exporter) counter(c *counter) HandoverCounter {
+	h := HandoverCounter{Mark: c.mark, Kept: make([]UnreadID, len(c.kept)), Below: c.below, More: c.more, Stale: c.stale, Lost: c.lost}
+	for i, u := range c.kept {
+		h.Kept[i].ID = u.id
+		if u.by != nobody {
+			h.Kept[i].Author = string(x.authors.name(u.by))
+		}
+	}
+	return h
 }
 
 // Import returns an engine that goes on where Export's left off, at the
@@ -103,16 +118,41 @@ func (e *Engine) importView(h *Handover, w *HandoverView) {
 	for i, at := range tail {
 		v.tail[i] = h.Events[at]
 	}
-	kept := w.Feed.Kept[max(0, len(w.Feed.Kept)-2*e.opts.KeepUnread):]
-	v.feed = counter{mark: w.Feed.Mark, below: w.Feed.Below + int32(len(w.Feed.Kept)-len(kept)), more: w.Feed.More, stale: w.Feed.Stale}
-	v.feed.kept = make([]unread, len(kept))
-	for i, u := range kept {
-		by, _ := e.authors.find(u.Author)
-		v.feed.kept[i] = unread{u.ID, by}
-		v.feed.top = u.ID
-	}
-	if v.feed.stale {
+	v.feed = e.importCounter(w.Feed)
+	e.importSocial(v, w)
+	if v.stale() {
 		e.retry = append(e.retry, s)
 	}
 	e.idle.add(e, s)
+}
+
+func (e *Engine) importSocial(v *view, w *HandoverView) {
+	if !w.social() {
+		return
+	}
+	m := v.more()
+	m.name, m.notes = w.Name, e.importCounter(w.Notes)
+	for _, h := range w.Hides {
+		m.hides.set(h.Other, h.Kind, true)
+	}
+	m.chats.top, m.chats.stale = w.ChatTop, w.ChatsStale
+	for i := range w.Chats {
+		m.chats.list = append(m.chats.list, chat{w.Chats[i].Conversation, e.importCounter(w.Chats[i].HandoverCounter)})
+	}
+	m.chats.sum()
+}
+
+func (e *Engine) importCounter(h HandoverCounter) counter {
+	kept := h.Kept[max(0, len(h.Kept)-2*e.opts.KeepUnread):]
+	c := counter{mark: h.Mark, below: h.Below + int32(len(h.Kept)-len(kept)), more: h.More, stale: h.Stale, lost: h.Lost}
+	c.kept = make([]unread, len(kept))
+	for i, u := range kept {
+		by := nobody
+		if u.Author != "" {
+			by, _ = e.authors.find(u.Author)
+		}
+		c.kept[i] = unread{u.ID, by}
+		c.top = u.ID
+	}
+	return c
 }

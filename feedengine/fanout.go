@@ -91,31 +91,24 @@ func (e *Engine) applyLog(in LogInput) {
 	head.Seq, head.ID = ev.Seq, ev.ID
 
 	switch ev.Kind {
-	case KindPost:
-		e.fanOut(ev, (*Engine).takePost)
-	case KindPostDeleted:
-		e.fanOut(ev, (*Engine).takeDeletion)
 	case KindFollow:
 		e.follow(in)
 	case KindUnfollow:
 		e.unfollow(ev)
+	case KindBlock, KindUnblock, KindMute, KindUnmute:
+		e.hide(ev)
 	}
+	e.concern(ev)
 	e.advanceLoads(ev)
 }
 
-// pass takes note of a post or a deletion that concerns nobody here, as most do
-// in most shards, and reports whether it was such a one. It is a shortcut: what
+// pass takes note of an event that concerns nobody here, as most do in most
+// shards, and reports whether it was such a one. It is a shortcut: what
 // it leaves to applyLog has the same outcome there.
 func (e *Engine) pass(ev *Event) bool {
 	head := &e.heads[ev.Shard]
-	if ev.Kind > KindPostDeleted || ev.Shard == e.opts.Shard || len(e.loads) > 0 ||
-		ev.Seq != head.Seq+1 || ev.Epoch != head.Epoch {
+	if ev.Shard == e.opts.Shard || len(e.loads) > 0 || ev.Seq != head.Seq+1 || ev.Epoch != head.Epoch || !e.concernsNobody(ev) {
 		return false
-	}
-	if e.authors.live > 0 {
-		if _, ok := e.authors.find(ev.Actor); ok {
-			return false
-		}
 	}
 	head.Seq, head.ID = ev.Seq, ev.ID
 	return true
@@ -136,8 +129,9 @@ func (e *Engine) fanOut(ev *Event, take func(*Engine, *Event, slot, author)) {
 }
 
 // own finds the view of the user whose doing the event is, if that is resident
-// here. All that users do so far goes to the logs of their own shards, so the
-// others need not look: each shard sees each event.
+// here and is to hear of it: what users do in the logs of others is no part of
+// their streams, or names them among its Users. So the other shards need not
+// look: each shard sees each event.
 func (e *Engine) own(ev *Event) (slot, bool) {
 	if ev.Shard != e.opts.Shard {
 		return 0, false
@@ -154,22 +148,25 @@ const nobody = ^author(0)
 // read, tail and unread ids are appended to without a look (counter.top).
 // Looking at the newest unread id for each recipient cost a third more.
 func (e *Engine) takePost(ev *Event, s slot, by author) {
-	v := e.at(s)
-	if v.phase != phaseLive || !e.addressed(ev, s, by) {
+	v, c := e.part(s)
+	if v == nil || !e.addressed(ev, v, s, by) || v.hides().hidden(ev.Actor) {
 		return
 	}
-	v.push(ev, e.opts.KeepTail)
 	if by != nobody {
-		v.feed.add(ev.ID, by, e.opts.KeepUnread)
-		v.v++
+		c.feed.add(ev.ID, by, e.opts.KeepUnread)
 	}
-	e.tell(v, by != nobody)
+	e.give(v, ev, by != nobody)
 }
 
 // addressed reports whether a post came after the follow. Only an edge that is
-// younger than its author's log needs to be asked.
-func (e *Engine) addressed(ev *Event, s slot, by author) bool {
-	if len(e.young) == 0 || by == nobody {
+// younger than its author's log needs to be asked; or the load, of a view that joins.
+func (e *Engine) addressed(ev *Event, v *view, s slot, by author) bool {
+	switch {
+	case by == nobody:
+		return true
+	case e.replaying:
+		return ev.ID > v.pending.loaded.since(ev.Actor)
+	case len(e.young) == 0:
 		return true
 	}
 	since, ok := e.young[edge{s, by}]
@@ -180,17 +177,24 @@ func (e *Engine) addressed(ev *Event, s slot, by author) bool {
 	return !ok
 }
 
+func (e *Engine) takeEdit(ev *Event, s slot, _ author) {
+	if v, _ := e.part(s); v != nil && !v.hides().hidden(ev.Actor) {
+		e.give(v, ev, false)
+	}
+}
+
 func (e *Engine) takeDeletion(ev *Event, s slot, by author) {
-	v := e.at(s)
-	if v.phase != phaseLive {
+	v, c := e.part(s)
+	if v == nil || v.hides().hidden(ev.Actor) {
 		return
 	}
 	v.withdrawPost(ev.Target)
-	counted := by != nobody && v.feed.remove(ev.Target)
-	if counted {
-		v.v++
+	before := c.counts()
+	if by == nobody {
+		v.dropNotes(c, ev.Target)
+	} else {
+		c.feed.remove(ev.Target)
 	}
-	v.push(ev, e.opts.KeepTail)
-	e.tell(v, counted)
+	e.give(v, ev, c.counts() != before)
 	e.recountIfStale(v)
 }

@@ -25,9 +25,12 @@ func (e *Engine) follow(in LogInput) {
 		if !ok || ev.ID <= in.Event.ID {
 			continue
 		}
-		if ev.Kind == KindPost {
+		switch ev.Kind {
+		case KindPost:
 			e.takePost(ev, s, a)
-		} else {
+		case KindPostEdited:
+			e.takeEdit(ev, s, a)
+		case KindPostDeleted:
 			e.takeDeletion(ev, s, a)
 		}
 		e.flush(ev)
@@ -40,7 +43,7 @@ func (e *Engine) connect(s slot, user string, since ID) (author, bool) {
 	if user == v.user {
 		return 0, false
 	}
-	if a, ok := e.authors.find(user); ok && slices.Contains(v.follows, a) {
+	if _, ok := e.followed(v, user); ok {
 		return 0, false
 	}
 	return e.addEdge(s, v, user, since), true
@@ -56,6 +59,12 @@ func (e *Engine) connectAll(s slot, follows []Edge) {
 			e.addEdge(s, v, f.Author, f.Since)
 		}
 	}
+}
+
+// followed finds an author whom the view follows.
+func (e *Engine) followed(v *view, user string) (author, bool) {
+	a, ok := e.authors.find(user)
+	return a, ok && slices.Contains(v.follows, a)
 }
 
 // addEdge makes the edge, which is not there.
@@ -102,7 +111,9 @@ func (e *Engine) unfollow(ev *Event) {
 		v.follows = slices.Delete(v.follows, i, i+1)
 		delete(e.young, edge{s, a})
 		changed = v.feed.removeAuthor(a) || changed
-		v.withdraw(func(old *Event) bool { return old.Kind == KindPost && old.Actor == user })
+		v.withdraw(func(old *Event) bool {
+			return (old.Kind == KindPost || old.Kind == KindPostEdited) && old.Actor == user
+		})
 		e.authors.remove(a, s)
 	}
 	if changed {

@@ -14,8 +14,8 @@ type (
 	// them: of its log, the one after the last that was stepped.
 	LogInput struct {
 		Event *Event
-		// Passed are, when Event is a follow of this shard's user, the posts and
-		// deletions by the followed with an ID above the event's that were
+		// Passed are, when Event is a follow of this shard's user, the posts,
+		// edits and deletions by the followed with an ID above the event's that were
 		// stepped already, in their order.
 		Passed []*Event
 		// PassedLost: there may be others, which the caller no longer has.
@@ -54,13 +54,15 @@ type (
 		Session    SessionID
 		Background bool
 	}
-	// CountsInput asks for a user's counters. Answered by a Reply, perhaps after a load.
+	// CountsInput asks for a user's counters, those of the conversations among
+	// them. Answered by a Reply, perhaps after a load.
 	CountsInput struct {
 		Token Token
 		User  string
 	}
 
-	// ReadInput moves a read mark. Clock is the greatest ID that there can be
+	// ReadInput moves the read mark of the feed or of the notifications; those of
+	// conversations move by a KindSeen. Clock is the greatest ID that there can be
 	// by now; a mark above it is taken as Clock. Leads to a SaveMark and, with
 	// the MarkSaved that answers it, to a Reply.
 	ReadInput struct {

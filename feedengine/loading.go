@@ -50,7 +50,7 @@ func (e *Engine) ask(user string, w waiter) {
 
 // recountIfStale asks for a load when a counter can no longer be told.
 func (e *Engine) recountIfStale(v *view) {
-	if v.feed.stale {
+	if v.stale() && !e.replaying {
 		e.askLoad(v, 0)
 	}
 }
@@ -170,7 +170,7 @@ func (e *Engine) loadFailed(user string, err *Error) {
 	for _, w := range waiters {
 		e.refuse(w.token, err)
 	}
-	if p.reset != "" || v.feed.stale {
+	if p.reset != "" || v.stale() {
 		e.retry = append(e.retry, s)
 	}
 	e.leave(s)
@@ -179,7 +179,7 @@ func (e *Engine) loadFailed(user string, err *Error) {
 // askAgain asks for the loads that failed and that nobody's request will repeat.
 func (e *Engine) askAgain() {
 	for _, s := range e.retry {
-		if v := e.at(s); v.phase == phaseLoading && len(v.sessions) > 0 || v.phase == phaseLive && v.feed.stale {
+		if v := e.at(s); v.phase == phaseLoading && len(v.sessions) > 0 || v.phase == phaseLive && v.stale() {
 			e.askLoad(v, 0)
 		}
 	}
@@ -193,9 +193,11 @@ func (e *Engine) stepIn(l *load) {
 	for i := range l.Users {
 		joined[i] = e.join(&l.Users[i], l)
 	}
+	e.replaying = true
 	for _, ev := range l.Missed {
-		e.replayMissed(ev)
+		e.concern(ev)
 	}
+	e.replaying = false
 	for i, s := range joined {
 		if s != 0 {
 			e.joined(s, &l.Users[i])
@@ -216,10 +218,10 @@ func (e *Engine) join(u *LoadedUser, l *load) slot {
 	}
 	v.pending.asked = false
 	if v.pending.again || slices.ContainsFunc(l.Missed, func(ev *Event) bool {
-		return (ev.Kind == KindFollow || ev.Kind == KindUnfollow) && ev.Actor == u.User
+		return (ev.Kind == KindFollow || ev.Kind == KindUnfollow) && ev.Actor == u.User || ev.changesHides(u.User)
 	}) {
-		// The view was rebuilt or the graph changed under the load: rare, and
-		// simplest asked again.
+		// The view was rebuilt, or whom its user follows or is hidden changed
+		// under the load: rare, and simplest asked again.
 		v.pending.again = false
 		e.askLoad(v, v.pending.page)
 		return 0
@@ -231,74 +233,12 @@ func (e *Engine) join(u *LoadedUser, l *load) slot {
 		e.streams++
 		v.stream, v.n, v.v = e.streams, 0, 1
 		e.connectAll(s, u.Follows)
-		v.feed = e.counterOf(v, u.Feed)
+		v.counters = e.countersOf(v, u)
 		return s
 	}
 	v.joins, v.pending.first = joinsCount, v.n+1
-	v.pending.recount = e.counterOf(v, u.Feed)
+	v.pending.recount = e.countersOf(v, u)
 	return s
-}
-
-// counterOf is the counter that a load speaks of.
-func (e *Engine) counterOf(v *view, c LoadedCount) counter {
-	counted := counter{mark: c.Mark, kept: make([]unread, 0, len(c.Unread))}
-	for _, u := range c.Unread {
-		if a, ok := e.authors.find(u.Author); ok && slices.Contains(v.follows, a) {
-			counted.kept = append(counted.kept, unread{u.ID, a})
-		}
-	}
-	if n := len(counted.kept); n > 0 {
-		counted.top = counted.kept[n-1].id
-	}
-	counted.below = int32(max(0, c.Total-len(c.Unread)))
-	counted.more = c.Total >= MaxUnread
-	return counted
-}
-
-// replayMissed steps the joining views through an event that the others have
-// taken already.
-func (e *Engine) replayMissed(ev *Event) {
-	if ev.Kind != KindPost && ev.Kind != KindPostDeleted {
-		return
-	}
-	if a, ok := e.authors.find(ev.Actor); ok {
-		for _, s := range e.authors.followers(a) {
-			e.takeMissed(ev, s, a)
-		}
-	}
-	if s, ok := e.own(ev); ok {
-		e.takeMissed(ev, s, nobody)
-	}
-}
-
-// takeMissed is takePost and takeDeletion for a joining view: nobody is told, and
-// what is addressed is judged by the load.
-func (e *Engine) takeMissed(ev *Event, s slot, by author) {
-	v := e.at(s)
-	if v.joins == joinsNot {
-		return
-	}
-	u := v.pending.loaded
-	if ev.Kind == KindPost && by != nobody && ev.ID <= u.since(ev.Actor) {
-		return
-	}
-	p, c := v.pending, &v.pending.recount
-	if v.joins == joinsNew {
-		c = &v.feed
-		if ev.Kind == KindPostDeleted {
-			v.withdrawPost(ev.Target)
-		}
-		v.push(ev, e.opts.KeepTail)
-	} else {
-		p.first = min(p.first, v.number(ev))
-	}
-	switch {
-	case by == nobody:
-	case ev.Kind == KindPost:
-		c.add(ev.ID, by, e.opts.KeepUnread)
-	default:
-		c.remove(ev.Target)
-	}
 }
 
 // since is the id from which on an author's posts are addressed to the user;
@@ -317,8 +257,11 @@ func (e *Engine) joined(s slot, u *LoadedUser) {
 	if v.joins == joinsCount {
 		e.adoptRecount(v)
 	} else {
-		v.feed.moveTo(v.pending.mark)
+		for _, m := range v.pending.saved {
+			v.moveTo(m.List, m.Upto)
+		}
 	}
+	v.pending.saved = nil
 	v.joins = joinsNot
 	p := v.pending
 	got := arrived{u.Page, p.page, p.first}
@@ -353,21 +296,23 @@ func (e *Engine) joined(s slot, u *LoadedUser) {
 func (e *Engine) adoptRecount(v *view) {
 	p := v.pending
 	shown := v.counts()
-	// The snapshot may know a mark whose MarkSaved is still on its way, and it
-	// may be from before one that the view knows.
-	moved := v.feed.moveTo(p.recount.mark)
-	p.recount.moveTo(v.feed.mark)
-
-	audit := p.audit && !v.feed.stale && !p.recount.stale
-	same, counted := v.feed.equal(&p.recount), v.counts()
-	if !p.recount.stale {
-		v.feed = p.recount
+	// The snapshot may know marks whose MarkSaved is still on its way, and it
+	// may be from before some that the view knows.
+	var moved []List
+	for _, list := range marked {
+		if v.moveTo(list, p.recount.mark(list)) {
+			moved = append(moved, list)
+		}
+		p.recount.moveTo(list, v.mark(list))
 	}
-	p.recount, p.audit = counter{}, false
-	switch {
-	case moved:
-		e.pushRead(v)
-	case v.counts() != shown:
+	audit := p.audit && !v.stale() && !p.recount.stale()
+	same, counted := v.counters.equal(&p.recount), v.counts()
+	v.adopt(&p.recount)
+	p.recount, p.audit = counters{}, false
+	for _, list := range moved {
+		e.pushRead(v, list)
+	}
+	if len(moved) == 0 && v.counts() != shown {
 		e.pushCounts(v)
 	}
 	if audit {

@@ -4,12 +4,12 @@ var errNoList = Refuse(BadRequest, "there is no read mark of that list")
 
 // read begins to move a read mark.
 func (e *Engine) read(in ReadInput) {
-	if in.List != ListFeed {
+	if in.List != ListFeed && in.List != ListNotifications {
 		e.refuse(in.Token, errNoList)
 		return
 	}
 	in.Upto = min(in.Upto, in.Clock)
-	e.ask(in.User, waiter{token: in.Token, read: &in})
+	e.ask(in.User, waiter{token: in.Token, read: &in, list: in.List})
 }
 
 // saveMark asks for a mark that moves to be made durable.
@@ -34,19 +34,17 @@ func (e *Engine) markSaved(in MarkSavedInput) {
 		return
 	}
 	if v.phase == phaseLoading { // rebuilt meanwhile, perhaps by a load from before
-		p.mark = max(p.mark, in.Mark.Upto)
-	} else if v.feed.moveTo(in.Mark.Upto) {
-		e.pushRead(v)
+		p.saved = append(p.saved, in.Mark)
+	} else if v.moveTo(in.Mark.List, in.Mark.Upto) {
+		e.pushRead(v, in.Mark.List)
 	}
-	e.ask(in.Mark.User, waiter{token: in.Token})
+	e.ask(in.Mark.User, waiter{token: in.Token, list: in.Mark.List})
 	e.leave(s)
 }
 
 // pushRead makes the mark's move the stream's next event.
-func (e *Engine) pushRead(v *view) {
-	v.v++
-	ev := &Event{Kind: KindRead, Actor: v.user, List: ListFeed, Target: v.feed.mark}
-	v.push(ev, e.opts.KeepTail)
-	e.tell(v, true)
+func (e *Engine) pushRead(v *view, list List) {
+	ev := &Event{Kind: KindRead, Actor: v.user, List: list, Target: v.mark(list)}
+	e.give(v, ev, true)
 	e.flush(ev)
 }

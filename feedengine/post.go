@@ -51,3 +51,11 @@ func (p *Post) At() time.Time { return p.ID.Time() }
 
 // Followers reports whether only the author's followers may see the post.
 func (p *Post) Followers() bool { return p.More != nil && p.More.Followers }
+
+// alerts are the users whose saved searches the post matches.
+func (p *Post) alerts() []string {
+	if p == nil || p.More == nil {
+		return nil
+	}
+	return p.More.Alerts
+}

@@ -114,7 +114,7 @@ func (e *Engine) rebuild(s slot, reason ResetReason) {
 	e.idle.remove(e, s)
 	e.unfollowAll(s)
 	v.phase = phaseLoading
-	v.feed, v.tail = counter{}, nil
+	v.counters, v.tail = counters{}, nil
 	p := v.waits()
 	if len(v.sessions) > 0 {
 		p.reset = reason

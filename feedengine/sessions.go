@@ -16,20 +16,34 @@ func (e *Engine) attach(in AttachInput) {
 // answer gives a waiter what it wants if the live view, and what a load has just
 // brought, suffice.
 func (e *Engine) answer(s slot, v *view, w waiter, got *arrived) bool {
-	moves := w.read != nil && w.read.Upto > v.feed.mark
+	moves := w.read != nil && w.read.Upto > v.mark(w.read.List)
 	switch {
 	case w.attach != nil && w.attach.Page > 0 && (got == nil || got.page == nil || got.asked < w.attach.Page):
 		return false
 	case moves: // the counters will be those after it
 		e.saveMark(v, w.token, *w.read)
-	case v.feed.stale:
+	case v.stale():
 		return false
 	case w.attach != nil:
 		return e.enter(s, v, w, got)
 	default:
-		e.reply(w.token, Result{Stream: v.stream, Counts: v.counts(), Upto: v.feed.mark})
+		e.reply(w.token, v.counted(w.list))
 	}
 	return true
+}
+
+// counted is a reply with the counters and a list's mark, or with list 0 those of
+// all conversations and the feed's mark.
+func (v *view) counted(list List) Result {
+	r := Result{Stream: v.stream, Counts: v.counts()}
+	if list == 0 {
+		list = ListFeed
+		if v.social != nil {
+			r.Chats = v.social.chats.unread()
+		}
+	}
+	r.Upto = v.mark(list)
+	return r
 }
 
 // enter attaches a session to its stream, answers, and replays what it missed.

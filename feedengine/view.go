@@ -3,7 +3,7 @@ package feedengine
 import "slices"
 
 // view is what one resident user's devices are shown, exact as of the events
-// that the engine has applied. About 300 bytes beside its edges and its tail.
+// that the engine has applied. 200 bytes beside its edges, its tail and what is in social.
 type view struct {
 	user    string
 	follows []author // in the order in which they were followed
@@ -12,8 +12,8 @@ type view struct {
 	n      uint64   // number of the stream's newest event
 	tail   []*Event // the newest events of the stream, the newest last; see push
 
-	feed counter
-	v    uint64 // version of the counters within the stream
+	counters
+	v uint64 // version of the counters within the stream
 
 	sessions []session
 	pending  *pending // what waits for a load or a mark, nil when nothing does
@@ -55,23 +55,24 @@ type session struct {
 type pending struct {
 	waiters []waiter
 	marks   int         // SaveMarks under way
-	mark    ID          // saved while the view was being loaded
+	saved   []Mark      // while the view was being loaded
 	asked   bool        // a Load is under way
 	page    int         // how long a page that load will bring
 	again   bool        // that load may be from before a rebuild: ask anew when it comes
 	audit   bool        // compare the counters with that load
 	reset   ResetReason // what the sessions are to be told once the view is there again
 	loaded  *LoadedUser // while a load is being stepped in: what it says
-	recount counter     // while a load is being stepped in: the counter as it says
+	recount counters    // while a load is being stepped in: the counters as it says
 	first   uint64      // while a load is being stepped in: the first number that it missed, 0 when that is not known
 }
 
 // waiter is a request that needs a load before it can be answered. What it asks
-// for is that of attach or read, or else the counters and the mark.
+// for is that of attach or read, or else the counters and the mark of a list.
 type waiter struct {
 	token  Token
 	attach *AttachInput
 	read   *ReadInput
+	list   List // 0: the counters of all conversations, too
 }
 
 // push gives the event the stream's next number and keeps it for replays. The
@@ -99,7 +100,7 @@ func (v *view) since(n uint64) ([]*Event, bool) {
 // number is the event's number in the stream, 0 when it does not stand in the tail:
 // because it is too old for that, or for the stream, or was withdrawn.
 func (v *view) number(e *Event) uint64 {
-	i := slices.IndexFunc(v.tail, func(t *Event) bool { return t.Seq == e.Seq && t.Shard == e.Shard })
+	i := slices.IndexFunc(v.tail, func(t *Event) bool { return t.Seq == e.Seq && t.Shard == e.Shard && t.Kind == e.Kind })
 	if i < 0 {
 		return 0
 	}
@@ -109,22 +110,30 @@ func (v *view) number(e *Event) uint64 {
 // void is what takes the place of a withdrawn event.
 var void = &Event{Kind: KindVoid}
 
-// withdraw replaces the stream's events that match by voids.
-func (v *view) withdraw(match func(*Event) bool) {
+// withdraw replaces the stream's events that match by voids and reports whether
+// there were any.
+func (v *view) withdraw(match func(*Event) bool) (any bool) {
 	for i, e := range v.tail {
 		if match(e) {
-			v.tail[i] = void
+			v.tail[i], any = void, true
 		}
 	}
+	return any
 }
 
-// withdrawPost replaces a deleted post by a void.
+// withdrawPost replaces a deleted post, and what it was edited to, by voids.
 func (v *view) withdrawPost(id ID) {
-	v.withdraw(func(e *Event) bool { return e.Kind == KindPost && e.ID == id })
+	v.withdraw(func(e *Event) bool {
+		return e.Kind == KindPost && e.ID == id || e.Kind == KindPostEdited && e.Post.ID == id
+	})
 }
 
 // counts is what the user's devices show.
-func (v *view) counts() Counts { return Counts{Feed: v.feed.total(), V: v.v} }
+func (v *view) counts() Counts {
+	c := v.counters.counts()
+	c.V = v.v
+	return c
+}
 
 func (v *view) session(g GatewayID, id SessionID) *session {
 	for i := range v.sessions {

@@ -48,6 +48,7 @@ type actor struct {
 	lastToken feedengine.Token
 	waiting   map[feedengine.Token]func(feedengine.Result)
 	lanes     lanes
+	names     names
 	follows   map[feedengine.ID]uint64 // own follows under way: where the ring stood when they got their ID
 	todo      []feedengine.Input       // answers to effects that could not be carried out
 	leave     *leave                   // asked to hand over, and not yet ready to
@@ -284,11 +285,12 @@ func (a *actor) skip() {
 	a.host.log.Warn("shard rebuilds its views: it fell behind the ring, or the ring had to jump",
 		"shard", a.shard, "events", at-a.cursor.Load(), "reason", reason)
 	a.cursor.Store(at)
+	a.names.forget()
 	a.step(feedengine.RebuildInput{Reason: reason, Heads: heads})
 }
 
-// passed collects the posts and deletions by those whom ev follows that this
-// shard has applied, before the ring's position upto, although they came after
+// passed collects the posts, changes and deletions of posts by those whom ev follows
+// that this shard has applied, before the ring's position upto, although they came after
 // ev got its ID.
 func (a *actor) passed(ev *feedengine.Event, upto uint64) (events []*feedengine.Event, lost bool) {
 	from, ok := a.follows[ev.ID]
@@ -301,8 +303,11 @@ func (a *actor) passed(ev *feedengine.Event, upto uint64) (events []*feedengine.
 		followed[u] = true
 	}
 	lost = a.host.ring.walk(from, upto, func(old *feedengine.Event) {
-		if old.ID > ev.ID && followed[old.Actor] && (old.Kind == feedengine.KindPost || old.Kind == feedengine.KindPostDeleted) {
-			events = append(events, old)
+		if old.ID > ev.ID && followed[old.Actor] {
+			switch old.Kind {
+			case feedengine.KindPost, feedengine.KindPostEdited, feedengine.KindPostDeleted:
+				events = append(events, old)
+			}
 		}
 	}) != nil
 	return events, lost

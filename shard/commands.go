@@ -10,22 +10,34 @@ import (
 	"github.com/feedgate/feedgate/feedengine"
 )
 
-// MaxFollowing is how many users one user may follow.
-const MaxFollowing = 10_000
-
-// Checks is what storage is asked before a command is decided.
+// Checks is what storage is asked before a command is decided: see the files of
+// the commands.
 type Checks interface {
-	Followed(ctx context.Context, user string, authors []string) (edges []feedengine.Edge, total int, err error)
-	Post(ctx context.Context, id feedengine.ID) (*feedengine.Post, error)
+	Posts
+	Graph
+	Talks
+	Profiles
 	Keys(ctx context.Context, ask []feedengine.Key) ([]*feedengine.Key, error)
 }
 
 // lanes let the commands that depend on what an earlier one leaves behind run
-// one after the other: a user's follows and unfollows, the deletions of a post.
+// one after the other. There are those of
+//
+//	user <name>     what a user follows, hides and tells of themselves
+//	seen <name>     how far a user has got and read conversations
+//	publish <name>  posts of which something is to be looked up first, and those behind them
+//	post <id>       deletions, changes, likes and comments of a post
+//	talk <name>     messages of a conversation
 type lanes map[string][]asked
 
 // maxLane is how many commands wait in one lane; beyond, they are refused.
 const maxLane = 256
+
+// holds reports whether somebody has the lane.
+func (l lanes) holds(lane string) bool {
+	_, busy := l[lane]
+	return busy
+}
 
 // enter gives the lane to the command if it is free. Otherwise the command waits
 // in it; full says that there is no room for that.
@@ -72,16 +84,22 @@ func (a *actor) ask(m asked) {
 	switch do := m.Do.(type) {
 	case feedengine.Publish:
 		a.publish(m, do)
-	case feedengine.Follow, feedengine.Unfollow, feedengine.Delete:
-		switch free, full := a.lanes.enter(laneOf(m), m); {
-		case free:
-			a.command(m)
-		case full:
-			m.Done(feedengine.Result{Err: errBusy})
-		}
+	case feedengine.Follow, feedengine.Unfollow, feedengine.HideUser, feedengine.PutProfile:
+		a.queue(m, "user "+m.User)
+	case feedengine.Delete:
+		a.queue(m, postLane(do.Post))
+	case feedengine.Edit:
+		a.queue(m, postLane(do.Post))
+	case feedengine.LikePost:
+		a.queue(m, postLane(do.Post))
+	case feedengine.AddComment:
+		a.queue(m, postLane(do.Post))
+	case feedengine.Send:
+		a.send(m, do)
+	case feedengine.Received:
+		a.queue(m, "seen "+m.User)
 	case feedengine.Read:
-		a.step(feedengine.ReadInput{Token: a.token(m.Done), User: m.User, List: do.Of, Upto: do.Upto,
-			Clock: a.host.clock.Next().ID(feedengine.MaxShards - 1)})
+		a.read(m, do)
 	case feedengine.Unread:
 		a.step(feedengine.CountsInput{Token: a.token(m.Done), User: m.User})
 	case feedengine.Attach:
@@ -93,32 +111,123 @@ func (a *actor) ask(m asked) {
 		a.step(feedengine.SyncInput{Token: a.token(m.Done), User: m.User, Gateway: m.gateway, Session: do.Session, N: do.N})
 	case feedengine.SetState:
 		a.step(feedengine.StateInput{Token: a.token(m.Done), User: m.User, Gateway: m.gateway, Session: do.Session, Background: do.Background})
+	default:
+		m.Done(feedengine.Result{Err: feedengine.Refuse(feedengine.BadRequest, "a shard can do nothing of that kind")})
 	}
 }
 
-func laneOf(m asked) string {
-	if do, ok := m.Do.(feedengine.Delete); ok {
-		return "post " + do.Post.String()
+// queue has the command run when it gets the lane.
+func (a *actor) queue(m asked, lane string) {
+	m.lane = lane
+	switch free, full := a.lanes.enter(lane, m); {
+	case free:
+		a.command(m)
+	case full:
+		m.Done(feedengine.Result{Err: errBusy})
 	}
-	return "user " + m.User
 }
 
-func (a *actor) publish(m asked, do feedengine.Publish) {
-	id := a.host.clock.Next().ID(a.shard)
-	post := &feedengine.Post{ID: id, Author: m.User, Kind: do.Kind, Text: do.Text}
-	var key *feedengine.Key
-	switch hash := contentHash(do.Kind, do.Text); {
-	case do.Key != "":
-		key = &feedengine.Key{User: m.User, Op: "publish", Key: do.Key, Hash: hash}
-	case m.key != "":
-		key = &feedengine.Key{User: m.User, Op: "publish!", Key: m.key, Hash: hash}
+// check reads what a command depends on, off the shard's goroutine: it must not
+// touch the actor's state. What it returns decides, back on that goroutine.
+type check func(context.Context) (decide func())
+
+// checkOf is what a command has to ask storage for; nil, of some posts, is nothing.
+func (a *actor) checkOf(m asked) check {
+	switch do := m.Do.(type) {
+	case feedengine.Publish:
+		return a.checkPublish(m, do)
+	case feedengine.Delete:
+		return a.checkDelete(m, do)
+	case feedengine.Edit:
+		return a.checkEdit(m, do)
+	case feedengine.LikePost:
+		return a.checkLike(m, do)
+	case feedengine.AddComment:
+		return a.checkComment(m, do)
+	case feedengine.Send:
+		return a.checkSend(m, do)
+	case feedengine.Received:
+		return a.checkSeen(m, feedengine.Seen{Conversation: do.Conversation, Upto: do.Upto})
+	case feedengine.Read:
+		return a.checkSeen(m, feedengine.Seen{Conversation: do.Conversation, Upto: do.Upto, Read: true})
+	case feedengine.Follow:
+		return a.checkFollow(m, do)
+	case feedengine.Unfollow:
+		return a.checkUnfollow(m, do)
+	case feedengine.HideUser:
+		return a.checkHide(m, do)
+	case feedengine.PutProfile:
+		return a.checkProfile(m, do)
 	}
-	a.write(m, "", &feedengine.Event{ID: id, Kind: feedengine.KindPost, Actor: m.User, Post: post}, key, func(o Outcome) feedengine.Result {
-		if o.Prior != nil { // the same content: only the ID is the first one's
-			return feedengine.Result{Post: &feedengine.Post{ID: o.Prior.ID, Author: m.User, Kind: do.Kind, Text: do.Text}}
+	return nil
+}
+
+// checkTimeout bounds one read of storage before a command.
+const checkTimeout = 5 * time.Second
+
+// command runs a command that holds its lane: check, write, release.
+func (a *actor) command(m asked) {
+	check := a.checkOf(m)
+	if check == nil { // it has only waited for its turn
+		a.publishNow(m, m.Do.(feedengine.Publish))
+		return
+	}
+	ok := a.host.checks.Go(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+		defer cancel()
+		if !a.post(checked{m, check(ctx)}) {
+			m.Done(feedengine.Result{Err: a.host.gone()})
 		}
-		return feedengine.Result{Post: post}
 	})
+	if !ok {
+		a.refuse(m, feedengine.Refuse(feedengine.Overloaded, "too many commands are being checked"))
+	}
+}
+
+// finish answers a command that needs no write, and frees its lane.
+func (a *actor) finish(m asked, r feedengine.Result) {
+	m.Done(r)
+	a.release(released{lane: m.lane})
+}
+
+// refuse is finish for an error of whatever kind.
+func (a *actor) refuse(m asked, err error) { a.finish(m, feedengine.Result{Err: refusalOf(err)}) }
+
+// release lets the next command of a lane go.
+func (a *actor) release(r released) {
+	delete(a.follows, r.id)
+	if r.lane == "" {
+		return
+	}
+	if next, ok := a.lanes.leave(r.lane); ok {
+		a.command(next)
+	}
+}
+
+// keyOf is the idempotency key under which a request is carried out: its client's,
+// else the internal one of a write that may be asked for again, else nil.
+func keyOf(m asked, op, key string, content ...string) *feedengine.Key {
+	switch {
+	case key != "":
+		return &feedengine.Key{User: m.User, Op: op, Key: key, Hash: contentHash(content...)}
+	case m.key != "":
+		return &feedengine.Key{User: m.User, Op: op + "!", Key: m.key, Hash: contentHash(content...)}
+	}
+	return nil
+}
+
+// settled finds the earlier request that a key belongs to, with the same content;
+// nil when there is none. A command that would be refused asks for that first: what
+// stands in its way may be what it has done itself.
+func (a *actor) settled(ctx context.Context, key *feedengine.Key) (*feedengine.Key, error) {
+	if key == nil {
+		return nil, nil
+	}
+	found, err := a.host.opts.Store.Keys(ctx, []feedengine.Key{*key})
+	if err != nil || found[0] == nil || found[0].Hash != key.Hash {
+		return nil, err
+	}
+	return found[0], nil
 }
 
 // contentHash identifies what an idempotency key stands for.
@@ -132,8 +241,8 @@ func contentHash(parts ...string) (hash [16]byte) {
 }
 
 // write submits an event of this shard's log and answers the request with what
-// became of it. It frees the lane, if there is one.
-func (a *actor) write(m asked, lane string, ev *feedengine.Event, key *feedengine.Key, result func(Outcome) feedengine.Result) {
+// became of it. Its lane, if it has one, is free once that is known.
+func (a *actor) write(m asked, ev *feedengine.Event, key *feedengine.Key, result func(Outcome) feedengine.Result) {
 	ev.Shard = a.shard
 	err := a.submit(Pending{
 		Write:    feedengine.Write{Shard: a.shard, Event: ev, Key: key},
@@ -145,15 +254,24 @@ func (a *actor) write(m asked, lane string, ev *feedengine.Event, key *feedengin
 				m.Done(result(o))
 			}
 			a.written()
-			if lane != "" {
-				a.post(released{lane, ev.ID})
+			if m.lane != "" {
+				a.post(released{m.lane, ev.ID})
 			}
 		},
 	})
 	if err != nil {
 		m.Done(feedengine.Result{Err: a.refusalOf(err)})
-		a.release(released{lane, ev.ID})
+		a.release(released{m.lane, ev.ID})
 	}
+}
+
+// writeInOrder is write for an event that nothing behind it in the lane depends on
+// but the order: the lane is free at once.
+func (a *actor) writeInOrder(m asked, ev *feedengine.Event, key *feedengine.Key, result func(Outcome) feedengine.Result) {
+	lane := m.lane
+	m.lane = ""
+	a.write(m, ev, key, result)
+	a.release(released{lane: lane})
 }
 
 // submit puts a write into the writer's hands; a.pending counts it.
@@ -180,156 +298,6 @@ func (a *actor) refusalOf(err error) *feedengine.Error {
 		return feedengine.ErrElsewhere
 	}
 	return refusalOf(err)
-}
-
-// release lets the next command of a lane go.
-func (a *actor) release(r released) {
-	delete(a.follows, r.id)
-	if next, ok := a.lanes.leave(r.lane); ok {
-		a.command(next)
-	}
-}
-
-// finish answers a command that holds its lane and needs no write.
-func (a *actor) finish(m asked, r feedengine.Result) {
-	m.Done(r)
-	a.release(released{lane: laneOf(m)})
-}
-
-// command runs a command that holds its lane: check, write, release.
-func (a *actor) command(m asked) {
-	var check func(context.Context) (decide func())
-	switch do := m.Do.(type) {
-	case feedengine.Follow:
-		check = func(ctx context.Context) func() {
-			edges, total, err := a.host.opts.Store.Followed(ctx, m.User, do.Users)
-			return func() { a.follow(m, do, edges, total, err) }
-		}
-	case feedengine.Unfollow:
-		check = func(ctx context.Context) func() {
-			edges, _, err := a.host.opts.Store.Followed(ctx, m.User, do.Users)
-			return func() { a.unfollow(m, edges, err) }
-		}
-	case feedengine.Delete:
-		check = func(ctx context.Context) func() {
-			post, err := a.host.opts.Store.Post(ctx, do.Post)
-			if errors.Is(err, feedengine.ErrNotFound) {
-				var before bool
-				if before, err = a.deletedBefore(ctx, m, do, err); before {
-					return func() { a.finish(m, feedengine.Result{}) }
-				}
-			}
-			return func() { a.delete(m, do, post, err) }
-		}
-	}
-	ok := a.host.checks.Go(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-		defer cancel()
-		if !a.post(checked{m, check(ctx)}) {
-			m.Done(feedengine.Result{Err: a.host.gone()})
-		}
-	})
-	if !ok {
-		a.finish(m, feedengine.Result{Err: feedengine.Refuse(feedengine.Overloaded, "too many commands are being checked")})
-	}
-}
-
-// checkTimeout bounds one read of storage before a command.
-const checkTimeout = 5 * time.Second
-
-func (a *actor) follow(m asked, do feedengine.Follow, edges []feedengine.Edge, total int, err error) {
-	if err != nil {
-		a.finish(m, feedengine.Result{Err: refusalOf(err)})
-		return
-	}
-	since := make(map[string]feedengine.ID, len(edges))
-	last := feedengine.ID(0)
-	for _, e := range edges {
-		since[e.Author] = e.Since
-		last = max(last, e.Since)
-	}
-	var added []string
-	for _, u := range do.Users {
-		if _, ok := since[u]; !ok {
-			added = append(added, u)
-		}
-	}
-	switch {
-	case len(added) == 0: // following again changes nothing
-		a.finish(m, feedengine.Result{Since: last})
-		return
-	case total+len(added) > MaxFollowing:
-		a.finish(m, feedengine.Result{Err: feedengine.Refuse(feedengine.Conflict,
-			fmt.Sprintf("a user follows at most %d: %d are followed now", MaxFollowing, total))})
-		return
-	}
-	ev := &feedengine.Event{Kind: feedengine.KindFollow, Actor: m.User, Users: added}
-	at := a.host.ring.Head() // before the clock: whatever the ring has by now got a lower ID
-	ev.ID = a.host.clock.Next().ID(a.shard)
-	a.follows[ev.ID] = at
-	a.write(m, laneOf(m), ev, nil, func(o Outcome) feedengine.Result {
-		return feedengine.Result{Since: o.Event.ID}
-	})
-}
-
-func (a *actor) unfollow(m asked, edges []feedengine.Edge, err error) {
-	switch {
-	case err != nil:
-		a.finish(m, feedengine.Result{Err: refusalOf(err)})
-		return
-	case len(edges) == 0:
-		a.finish(m, feedengine.Result{})
-		return
-	}
-	users := make([]string, len(edges))
-	for i, e := range edges {
-		users[i] = e.Author
-	}
-	id := a.host.clock.Next().ID(a.shard)
-	a.write(m, laneOf(m), &feedengine.Event{ID: id, Kind: feedengine.KindUnfollow, Actor: m.User, Users: users}, nil,
-		func(Outcome) feedengine.Result { return feedengine.Result{} })
-}
-
-func (a *actor) delete(m asked, do feedengine.Delete, post *feedengine.Post, err error) {
-	switch {
-	case errors.Is(err, feedengine.ErrNotFound):
-		a.finish(m, feedengine.Result{Err: feedengine.Refuse(feedengine.NotFound, "there is no such post")})
-		return
-	case err != nil:
-		a.finish(m, feedengine.Result{Err: refusalOf(err)})
-		return
-	case post.Author != m.User:
-		a.finish(m, feedengine.Result{Err: feedengine.Refuse(feedengine.Forbidden, "the post is somebody else's")})
-		return
-	}
-	id := a.host.clock.Next().ID(a.shard)
-	a.write(m, laneOf(m), &feedengine.Event{ID: id, Kind: feedengine.KindPostDeleted, Actor: m.User, Target: do.Post}, deleteKey(m, do),
-		func(Outcome) feedengine.Result { return feedengine.Result{} })
-}
-
-// deleteKey is the internal key of a deletion that may be asked for again, or nil.
-func deleteKey(m asked, do feedengine.Delete) *feedengine.Key {
-	if m.key == "" {
-		return nil
-	}
-	return &feedengine.Key{User: m.User, Op: "delete!", Key: m.key, Hash: contentHash(do.Post.String())}
-}
-
-// deletedBefore reports whether the post is gone because this very request has
-// been carried out before; else, or when that cannot be found out, why not.
-func (a *actor) deletedBefore(ctx context.Context, m asked, do feedengine.Delete, gone error) (bool, error) {
-	key := deleteKey(m, do)
-	if key == nil {
-		return false, gone
-	}
-	found, err := a.host.opts.Store.Keys(ctx, []feedengine.Key{*key})
-	switch {
-	case err != nil:
-		return false, err
-	case found[0] == nil || found[0].Hash != key.Hash:
-		return false, gone
-	}
-	return true, nil
 }
 
 // refusalOf is what a client is told of an error of storage or writer. What it

@@ -14,6 +14,9 @@ func (a *actor) step(in feedengine.Input) {
 
 // stepLog is step for an event of a log.
 func (a *actor) stepLog(now int64, in feedengine.LogInput) {
+	if ev := in.Event; ev.Kind == feedengine.KindProfile && ev.Shard == a.shard {
+		a.names.changed(ev)
+	}
 	for _, effect := range a.engine.StepLog(now, in) {
 		a.carryOut(effect)
 	}

@@ -52,6 +52,7 @@ type Options struct {
 	AuditEvery time.Duration    // how often somebody's counters are recounted; 500 ms, negative: never
 	Retention  time.Duration    // how long logs and keys are kept; 24 h
 	Confirm    time.Duration    // how often the node makes sure that its shards are still its own; 3 s
+	LikeWindow time.Duration    // how long after its first like a notification gathers others; 1 h
 
 	// Cluster: other nodes own shards of this store too. The host then claims
 	// nothing, serves what it is told to Open, and only while its lease holds.
@@ -84,6 +85,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Confirm == 0 {
 		o.Confirm = 3 * time.Second
+	}
+	if o.LikeWindow == 0 {
+		o.LikeWindow = time.Hour
 	}
 	if o.Retention == 0 {
 		o.Retention = 24 * time.Hour
@@ -227,10 +231,20 @@ func (h *Host) engineOptions(s feedengine.ShardID, heads []feedengine.Head) feed
 	rand.Read(first[:])
 	return feedengine.Options{
 		Shard:       s,
-		ShardOf:     func(user string) feedengine.ShardID { return Of(user, len(h.actors)) },
+		ShardOf:     h.shardOf,
 		Heads:       heads,
 		FirstStream: feedengine.StreamID(binary.LittleEndian.Uint64(first[:])),
 	}
+}
+
+func (h *Host) shardOf(user string) feedengine.ShardID { return Of(user, len(h.actors)) }
+
+// errNowhere is the refusal of what concerns an ID of a shard that there is not.
+func errNowhere(do feedengine.Action) *feedengine.Error {
+	if _, ok := do.(feedengine.Send); ok {
+		return errNoTalk
+	}
+	return errNoPost
 }
 
 // Submit hands a request of this process's gateway to the shard that it
@@ -247,13 +261,10 @@ func (h *Host) SubmitFrom(g feedengine.GatewayID, key string, r feedengine.Reque
 		r.Done(feedengine.Result{Err: h.gone()})
 		return
 	}
-	shard := Of(r.User, len(h.actors))
-	if do, ok := r.Do.(feedengine.Delete); ok {
-		shard = do.Post.Shard()
-		if int(shard) >= len(h.actors) {
-			r.Done(feedengine.Result{Err: feedengine.Refuse(feedengine.NotFound, "there is no such post")})
-			return
-		}
+	shard := feedengine.HomeOf(r.User, r.Do, h.shardOf)
+	if int(shard) >= len(h.actors) {
+		r.Done(feedengine.Result{Err: errNowhere(r.Do)})
+		return
 	}
 	a := h.actors[shard].Load()
 	if a == nil || a.away.Load() {

@@ -478,7 +478,7 @@ func TestHostFollowTakesInWhatItPassed(t *testing.T) {
 		done := make(chan feedengine.Result, 1)
 		m := asked{Request: feedengine.Request{User: "bob", Done: func(r feedengine.Result) { done <- r }}}
 		a.post(checked{m, func() {
-			a.write(m, "", ev, nil, func(Outcome) feedengine.Result { return feedengine.Result{} })
+			a.write(m, ev, nil, func(Outcome) feedengine.Result { return feedengine.Result{} })
 		}})
 		<-done
 		synctest.Wait()

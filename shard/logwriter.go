@@ -349,7 +349,20 @@ func (e *entry) rows() (n int, bulk bool) {
 	if e.Write.Event == nil {
 		return 1, false
 	}
-	users := len(e.Write.Event.Users)
+	users := 0 // that have a row each
+	switch ev := e.Write.Event; ev.Kind {
+	case feedengine.KindMessage:
+		if m, ok := ev.Fact.(*feedengine.Message); ok && m.Opens {
+			users = len(ev.Users)
+		}
+	case feedengine.KindSeen:
+	case feedengine.KindPost:
+		if users = len(ev.Users); ev.Post.More != nil {
+			users += len(ev.Post.More.Alerts)
+		}
+	default:
+		users = len(ev.Users)
+	}
 	return 1 + users, users > bulkUsers
 }
 

@@ -13,6 +13,7 @@ type (
 		feedengine.Request
 		gateway feedengine.GatewayID
 		key     string // internal idempotency key, or ""
+		lane    string // the one that it holds or waits in, "" for none
 	}
 	// rejoined brings sessions of a gateway.
 	rejoined struct{ feedengine.RejoinInput }

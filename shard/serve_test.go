@@ -155,6 +155,7 @@ func TestHostHandsOverWhileThereIsWork(t *testing.T) {
 		a, b := newPair(t, nil)
 		defer stopPair(a, b)
 		user := userOf(1, 4)
+		a.must(user, feedengine.Publish{Text: "from now on the name is known", Kind: "post"})
 		a.store.slow = 20 * time.Millisecond
 		results := make(chan feedengine.Result, 64)
 		ask := func(do feedengine.Action) {

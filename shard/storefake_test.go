@@ -250,7 +250,7 @@ func (s *fakeStore) check(fences []feedengine.Fence, writes []feedengine.Write) 
 		if e.Post != nil && (s.poison != "" && e.Post.Text == s.poison || !utf8.ValidString(e.Post.Text) || strings.Contains(e.Post.Text, "\x00")) {
 			return fmt.Errorf("post %d: %w", e.ID, feedengine.ErrRefused)
 		}
-		if e.Post != nil {
+		if e.Kind == feedengine.KindPost {
 			if posts[e.Post.ID] || s.posts[e.Post.ID] {
 				return fmt.Errorf("post %d twice: %w", e.Post.ID, feedengine.ErrRefused)
 			}
@@ -453,27 +453,6 @@ func (s *fakeStore) Followed(ctx context.Context, user string, authors []string)
 	follows := snap.Users[0].Follows
 	edges = slices.DeleteFunc(slices.Clone(follows), func(e feedengine.Edge) bool { return !slices.Contains(authors, e.Author) })
 	return edges, len(follows), nil
-}
-
-func (s *fakeStore) Post(ctx context.Context, id feedengine.ID) (*feedengine.Post, error) {
-	if err := s.read(ctx, "post"); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var found *feedengine.Post
-	for _, e := range s.logs[id.Shard()] {
-		switch {
-		case e.Kind == feedengine.KindPost && e.ID == id:
-			found = e.Post
-		case e.Kind == feedengine.KindPostDeleted && e.Target == id:
-			found = nil
-		}
-	}
-	if found == nil {
-		return nil, fmt.Errorf("post %d: %w", id, feedengine.ErrNotFound)
-	}
-	return found, nil
 }
 
 func (s *fakeStore) Trim(ctx context.Context, before time.Time) (int, error) {

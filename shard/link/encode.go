@@ -140,7 +140,7 @@ func putAnnounce(b []byte, m *Announce) []byte {
 	b = putUint(b, uint64(len(m.Events)))
 	before := position{}
 	for _, ev := range m.Events {
-		b = putEvent(b, ev, before, !announced(ev.Kind))
+		b = putEvent(b, ev, before, !ev.Travels())
 		before = positionOf(ev)
 	}
 	return b

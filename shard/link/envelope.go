@@ -22,9 +22,10 @@ import (
 //	4  how many messages
 //	   the messages: one byte that says which, and its fields (see encode.go)
 //
-// Version 1 is the only one so far. A message that cannot be read takes those
-// behind it along; they are treated as lost.
-const version = 1
+// Version 2 brought names, facts and More. An envelope of another version is not
+// read, and a message that cannot be read takes those behind it along; they are
+// treated as lost.
+const version = 2
 
 const flagHears = 1
 

@@ -1,6 +1,10 @@
 package link
 
-import "github.com/feedgate/feedgate/feedengine"
+import (
+	"encoding/json"
+
+	"github.com/feedgate/feedgate/feedengine"
+)
 
 // What an event has besides kind, place and id is said by flags.
 const (
@@ -11,13 +15,8 @@ const (
 	eventHasTarget
 	eventHasUsers
 	eventHasList
+	eventHasRest // name, fact and the post's More, which few have all of
 )
-
-// announced reports whether announces carry the body of events of this kind:
-// whether it concerns users of other shards than the log's.
-func announced(kind feedengine.EventKind) bool {
-	return kind == feedengine.KindPost || kind == feedengine.KindPostDeleted
-}
 
 // position is where an event stands.
 type position struct {
@@ -68,7 +67,85 @@ func putEvent(b []byte, ev *feedengine.Event, before position, bodiless bool) []
 	if flags&eventHasList != 0 {
 		b = append(b, byte(ev.List))
 	}
+	if flags&eventHasRest != 0 {
+		b = putString(b, ev.Name)
+		b = putFact(b, ev)
+		b = putMore(b, moreOf(ev))
+	}
 	return b
+}
+
+// putFact writes the event's fact as JSON behind its length, 0 for none. A fact
+// that was taken from a client, or from a log, can be written.
+func putFact(b []byte, ev *feedengine.Event) []byte {
+	fact, err := feedengine.AppendFact(nil, ev)
+	if err != nil {
+		return putUint(b, 0)
+	}
+	return putBytes(b, fact)
+}
+
+func moreOf(ev *feedengine.Event) *feedengine.More {
+	if ev.Post == nil {
+		return nil
+	}
+	return ev.Post.More
+}
+
+func putMore(b []byte, more *feedengine.More) []byte {
+	if more == nil {
+		return putUint(b, 0)
+	}
+	return putJSON(b, more)
+}
+
+func (t *taker) more() (more *feedengine.More) {
+	t.json(&more)
+	return more
+}
+
+// putJSON writes something of texts, numbers and times as JSON behind its length.
+func putJSON(b []byte, v any) []byte {
+	j, err := json.Marshal(v)
+	if err != nil { // a year with five digits
+		return putUint(b, 0)
+	}
+	return putBytes(b, j)
+}
+
+// json reads what putJSON wrote into v, which stays as it is where nothing was written.
+func (t *taker) json(v any) {
+	if j := t.bytes(); len(j) > 0 && json.Unmarshal(j, v) != nil {
+		t.fail()
+	}
+}
+
+// textOf is roughly how many bytes of text an announce has of the event.
+func textOf(ev *feedengine.Event) (n int) {
+	if !ev.Travels() {
+		return 0
+	}
+	for _, u := range ev.Users {
+		n += 1 + len(u)
+	}
+	if ev.Post != nil {
+		n += len(ev.Post.Text)
+	}
+	if more := moreOf(ev); more != nil {
+		for _, m := range more.Media {
+			n += len(m.URL)
+		}
+		for _, u := range more.Alerts {
+			n += 3 + len(u)
+		}
+	}
+	switch f := ev.Fact.(type) {
+	case *feedengine.Comment:
+		n += len(f.Text)
+	case *feedengine.Message:
+		n += len(f.Text)
+	}
+	return n
 }
 
 func bodyFlags(ev *feedengine.Event) byte {
@@ -90,6 +167,9 @@ func bodyFlags(ev *feedengine.Event) byte {
 	}
 	if ev.List != 0 {
 		flags |= eventHasList
+	}
+	if ev.Name != "" || ev.Fact != nil || moreOf(ev) != nil {
+		flags |= eventHasRest
 	}
 	return flags
 }
@@ -144,6 +224,15 @@ func (t *taker) event(before position) *feedengine.Event {
 	if flags&eventHasList != 0 {
 		ev.List = feedengine.List(t.byte())
 	}
+	if flags&eventHasRest != 0 {
+		ev.Name = t.string()
+		if feedengine.ReadFact(ev, t.bytes()) != nil {
+			t.fail()
+		}
+		if more := t.more(); more != nil && ev.Post != nil {
+			ev.Post.More = more
+		}
+	}
 	return ev
 }
 
@@ -168,12 +257,16 @@ func putPost(b []byte, p *feedengine.Post) []byte {
 	b = putString(b, p.Kind)
 	b = putString(b, p.Text)
 	b = putUint(b, uint64(p.Likes))
-	return putUint(b, uint64(p.Comments))
+	b = putUint(b, uint64(p.Comments))
+	return putMore(b, p.More)
 }
+
+// leastPost is how many bytes a post takes that stands alone.
+const leastPost = 14
 
 func (t *taker) post() *feedengine.Post {
 	return &feedengine.Post{
 		ID: t.id(), Author: t.string(), Kind: t.string(), Text: t.string(),
-		Likes: int(t.upTo(1 << 40)), Comments: int(t.upTo(1 << 40)),
+		Likes: int(t.upTo(1 << 40)), Comments: int(t.upTo(1 << 40)), More: t.more(),
 	}
 }

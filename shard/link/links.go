@@ -103,10 +103,7 @@ func (l *Links) announce(a Announce) {
 	const room = 200
 	from, size := 0, 0
 	for i, ev := range a.Events {
-		size += room
-		if announced(ev.Kind) && ev.Post != nil {
-			size += len(ev.Post.Text)
-		}
+		size += room + textOf(ev)
 		if size > splitAt/2 || i == len(a.Events)-1 {
 			l.log.add(Announce{Shard: a.Shard, Epoch: a.Epoch, First: a.First, Events: a.Events[from : i+1]})
 			from, size = i+1, 0
@@ -162,7 +159,8 @@ func (l *Links) outbounds() []*outbound {
 }
 
 // recent reports whether an event is so young that whoever hears announces has
-// it in memory, if it has heard that one.
+// it in memory, if it has heard that one. What is made of a log's event has its
+// place, and is another.
 func (l *Links) recent(ev *feedengine.Event) bool {
-	return announced(ev.Kind) && ev.Seq > 0 && l.opts.Clock.Now()-ev.ID.Tick() < bareFor
+	return ev.Kind.Stored() && ev.Travels() && ev.Seq > 0 && l.opts.Clock.Now()-ev.ID.Tick() < bareFor
 }

@@ -79,7 +79,7 @@ type (
 // To everybody.
 type (
 	// Announce tells of a contiguous piece of a log that has become durable.
-	// Events of kinds that concern only the log's own shard have no body.
+	// Events that concern only the log's own shard (Event.Travels) have no body.
 	Announce struct {
 		Shard  feedengine.ShardID
 		Epoch  uint64

@@ -53,7 +53,7 @@ type ask struct {
 }
 
 // lane names asks that must be carried out in the order in which they were made:
-// a session's, and a user's follows and unfollows.
+// a session's, and a user's messages and all that can be taken back, of one shard.
 type lane struct {
 	session feedengine.SessionID
 	user    string
@@ -73,7 +73,8 @@ func (r *Router) newAsk(req feedengine.Request) *ask {
 		a.lane.session = do.Session
 	case feedengine.Detach:
 		a.lane.session, a.until = do.Session, never
-	case feedengine.Follow, feedengine.Unfollow:
+	case feedengine.Follow, feedengine.Unfollow, feedengine.HideUser, feedengine.PutProfile,
+		feedengine.LikePost, feedengine.Edit, feedengine.Send:
 		a.lane.user = req.User
 	}
 	return a

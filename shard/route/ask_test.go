@@ -378,6 +378,70 @@ func TestRouterDeleteGoesToThePost(t *testing.T) {
 	})
 }
 
+// TestRouterKeysWhatIsNotTheSameTwice: whatever goes to another node may be sent
+// again.
+func TestRouterKeysWhatIsNotTheSameTwice(t *testing.T) {
+	post := feedengine.Tick(1).ID(0)
+	for _, c := range []struct {
+		do    feedengine.Action
+		keyed bool
+	}{
+		{feedengine.Publish{}, true},
+		{feedengine.Publish{Key: "mine"}, false},
+		{feedengine.Delete{Post: post}, true},
+		{feedengine.AddComment{Post: post}, true},
+		{feedengine.AddComment{Post: post, Key: "mine"}, false},
+		{feedengine.Send{Conversation: post}, true},
+		{feedengine.Send{Conversation: post, Key: "mine"}, false},
+		{feedengine.Edit{Post: post}, false},
+		{feedengine.LikePost{Post: post}, false},
+		{feedengine.Received{Conversation: post}, false},
+		{feedengine.Read{Of: feedengine.ListMessages, Conversation: post}, false},
+		{feedengine.HideUser{User: "bob"}, false},
+		{feedengine.PutProfile{}, false},
+		{feedengine.Follow{Users: []string{"bob"}}, false},
+	} {
+		inRig(t, "p", func(g *rig) {
+			g.submit(c.do)
+			if a, _ := the[link.Ask](g); (a.Key != "") != c.keyed {
+				t.Errorf("%T %+v was asked with the key %q", c.do, c.do, a.Key)
+			}
+		})
+	}
+}
+
+// TestRouterFindsTheShard: what names a shard that there is not is not found.
+func TestRouterFindsTheShard(t *testing.T) {
+	nowhere := feedengine.Tick(1).ID(7)
+	inRig(t, "p", func(g *rig) {
+		for want, do := range map[string]feedengine.Action{
+			"Delete not_found":     feedengine.Delete{Post: nowhere},
+			"Edit not_found":       feedengine.Edit{Post: nowhere},
+			"LikePost not_found":   feedengine.LikePost{Post: nowhere},
+			"AddComment not_found": feedengine.AddComment{Post: nowhere},
+			"Send not_found":       feedengine.Send{Conversation: nowhere},
+		} {
+			g.submit(do)
+			g.want(want)
+		}
+	})
+}
+
+// TestRouterKeepsTheOrderOfWhatCanBeTakenBack: a like and its end, messages.
+func TestRouterKeepsTheOrderOfWhatCanBeTakenBack(t *testing.T) {
+	post := feedengine.Tick(1).ID(0)
+	inRig(t, "p", func(g *rig) {
+		g.submit(feedengine.LikePost{Post: post})
+		first, _ := the[link.Ask](g)
+		g.submit(feedengine.LikePost{Post: post, Off: true})
+		g.wantNoLetter()
+		g.answer(first, feedengine.Result{})
+		if a, _ := the[link.Ask](g); !a.Do.(feedengine.LikePost).Off {
+			t.Errorf("then %+v", a)
+		}
+	})
+}
+
 func TestRouterExplains(t *testing.T) {
 	inRig(t, "p", func(g *rig) {
 		g.attach(1, 10)

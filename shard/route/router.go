@@ -89,15 +89,13 @@ func (r *Router) now() int64 { return int64(time.Since(r.start)) }
 
 // Submit brings a request to the shard's owner (gateway.Shards). It never waits.
 func (r *Router) Submit(req feedengine.Request) {
-	shard := feedengine.ShardID(0)
-	if do, ok := req.Do.(feedengine.Delete); ok {
-		shard = do.Post.Shard()
-	} else {
-		shard = r.opts.ShardOf(req.User)
-	}
-	t := r.table(shard)
+	t := r.table(feedengine.HomeOf(req.User, req.Do, r.opts.ShardOf))
 	if t == nil {
-		req.Done(feedengine.Result{Err: feedengine.Refuse(feedengine.NotFound, "there is no such post")})
+		what := "post"
+		if _, ok := req.Do.(feedengine.Send); ok {
+			what = "conversation"
+		}
+		req.Done(feedengine.Result{Err: feedengine.Refuse(feedengine.NotFound, "there is no such "+what)})
 		return
 	}
 	t.post(posted{ask: r.newAsk(req)})

@@ -162,9 +162,10 @@ func (t *table) result(a *ask, res feedengine.Result, elsewhere, current bool, n
 // sent more than once may have been carried out by another attempt than the one
 // that was refused. A session that its owner does not know is brought to it first.
 func (t *table) insists(a *ask, now int64) bool {
-	switch a.Do.(type) {
-	case feedengine.Publish, feedengine.Delete:
+	if _, once := keyOf(a.Do); once {
 		return a.attempt > 1
+	}
+	switch a.Do.(type) {
 	case feedengine.Sync, feedengine.SetState:
 		if s := t.sessions[a.lane.session]; s != nil {
 			t.lack(s, now)

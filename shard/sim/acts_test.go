@@ -74,11 +74,16 @@ func (w *world) publish(c *client) {
 		w.mu.Unlock()
 		return
 	}
-	p := &posting{author: c.user, text: fmt.Sprintf("%s-%d", c.user, len(w.ledger.posts))}
-	if w.dice.chance(2) {
-		p.key = "k" + p.text
+	p := &posting{author: c.user, name: fmt.Sprintf("%s-%d", c.user, len(w.ledger.posts))}
+	p.text = p.name
+	if w.dice.chance(4) {
+		p.text += " for @" + w.users[w.dice.intn(len(w.users))]
 	}
-	w.ledger.posts[p.text] = p
+	p.followers = w.dice.chance(6)
+	if w.dice.chance(2) {
+		p.key = "k" + p.name
+	}
+	w.ledger.posts[p.name] = p
 	w.mu.Unlock()
 	w.try(c, n, p)
 }
@@ -89,6 +94,9 @@ func (w *world) try(c *client, n *node, p *posting) {
 	p.under++
 	w.mu.Unlock()
 	do := feedengine.Publish{Text: p.text, Kind: "post", Key: p.key}
+	if p.followers {
+		do.More = &feedengine.More{Followers: true}
+	}
 	n.ask(p.author, do, func(r feedengine.Result) {
 		p.under--
 		switch {
@@ -177,7 +185,7 @@ func (w *world) follow(c *client, follow bool) {
 	}
 	var do feedengine.Action = feedengine.Unfollow{Users: users}
 	if follow {
-		do = feedengine.Follow{Users: users}
+		do = feedengine.Follow{Users: users, Notify: !w.dice.chance(3)}
 	}
 	w.note("%s: %+v", c.name, do)
 	n.ask(c.user, do, func(r feedengine.Result) {
@@ -189,7 +197,11 @@ func (w *world) follow(c *client, follow bool) {
 				e.known, e.follows = true, follow
 			}
 		}
-		if r.Err != nil {
+		switch {
+		case r.Err == nil:
+		case r.Err.Code == feedengine.Forbidden && w.ledger.blocks > 0:
+			w.count("follows of blocked ones")
+		default:
 			w.refused(c, do, r.Err)
 		}
 	})
@@ -200,7 +212,9 @@ func (w *world) read(c *client) {
 	n := c.here()
 	upto := feedengine.MaxID
 	if len(c.got) > 0 && !w.dice.chance(4) {
-		upto = max(1, c.got[w.dice.intn(len(c.got))].ev.ID)
+		if ev := c.got[w.dice.intn(len(c.got))].ev; ev.Kind == feedengine.KindPost {
+			upto = ev.ID
+		}
 	}
 	w.mu.Unlock()
 	if n == nil {

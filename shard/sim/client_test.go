@@ -25,9 +25,11 @@ type client struct {
 	stream feedengine.StreamID
 	n      uint64
 	counts feedengine.Counts
-	base   *feedengine.Page // the page it began with; later posts come as events
-	got    []numbered       // since base
-	since  string           // when and how that was
+	base   *feedengine.Page                      // the page it began with; later posts come as events
+	got    []numbered                            // since base
+	notes  map[feedengine.ID]*feedengine.Note    // as the pages said with base
+	talks  map[feedengine.ID]*feedengine.Message // likewise
+	since  string                                // when and how that was
 
 	doubles uint64 // up to this number events may come twice
 }
@@ -63,6 +65,7 @@ func (c *client) rewind(n uint64) {
 func (c *client) begin(how string, stream feedengine.StreamID, n uint64, page *feedengine.Page) {
 	c.since = fmt.Sprintf("%s at %.4f with %d posts at n=%d", how, time.Since(c.w.began).Seconds(), len(page.Posts), n)
 	c.stream, c.n, c.got, c.base, c.counts, c.doubles = stream, n, nil, page, feedengine.Counts{}, 0
+	c.fetchSocial()
 }
 
 // connected takes the reply to an attach.
@@ -112,6 +115,10 @@ func (c *client) delivered(ev *feedengine.Event, r feedengine.Recipient) {
 		c.w.count("deliveries")
 		c.n = r.N
 		c.got = append(c.got, numbered{r.N, ev})
+		if ev.Kind == feedengine.KindHidden || ev.Kind == feedengine.KindShown {
+			c.w.count("hidden or shown again")
+			c.refetch()
+		}
 	}
 	c.shown(r.Counts)
 }
@@ -151,13 +158,13 @@ func (c *client) check() error {
 			since[e.Author] = e.Since
 		}
 	}
-	shown := map[feedengine.ID]string{}
+	shown, texts := map[feedengine.ID]string{}, map[feedengine.ID]string{}
 	oldest := feedengine.ID(0) // what the page is known to reach back to
 	if c.base.Next != 0 {
 		oldest = c.base.Next
 	}
 	for _, p := range c.base.Posts {
-		shown[p.ID] = p.Author
+		shown[p.ID], texts[p.ID] = p.Author, p.Text
 	}
 	came, last := map[feedengine.ID]uint64{}, map[string]feedengine.ID{}
 	for _, g := range c.got {
@@ -168,6 +175,11 @@ func (c *client) check() error {
 			}
 			came[g.ev.ID] = g.n
 			shown[g.ev.ID] = g.ev.Actor
+			if _, edited := texts[g.ev.ID]; !edited { // the page is newer than the stream
+				texts[g.ev.ID] = g.ev.Post.Text
+			}
+		case feedengine.KindPostEdited:
+			texts[g.ev.Post.ID] = g.ev.Post.Text
 		case feedengine.KindPostDeleted:
 			delete(shown, g.ev.Target)
 		default:
@@ -186,6 +198,9 @@ func (c *client) check() error {
 		if _, ok := shown[p.ID]; counts(p.ID, p.Author) && !ok {
 			return fmt.Errorf("%v: does not show post %d of %s: %q %v; %s", c, p.ID, p.Author, p.Text, c.w.fateOf(p.ID), c.since)
 		}
+		if text := texts[p.ID]; counts(p.ID, p.Author) && text != p.Text && !c.w.ledger.forgot {
+			return fmt.Errorf("%v: shows %q as post %d, which is %q; %s", c, text, p.ID, p.Text, c.since)
+		}
 		delete(shown, p.ID)
 	}
 	for _, id := range slices.Sorted(maps.Keys(shown)) {
@@ -198,5 +213,5 @@ func (c *client) check() error {
 			return fmt.Errorf("%v: shows post %d of %s, which there is not: %v; came as %d, %s", c, id, shown[id], c.w.fateOf(id), came[id], c.since)
 		}
 	}
-	return nil
+	return c.checkSocial(f)
 }

@@ -8,20 +8,29 @@ import (
 
 // ledger is what clients were told of what they did. Guarded by world.mu.
 type ledger struct {
-	posts   map[string]*posting // by text, which is unique
+	posts   map[string]*posting // by name, which is unique
 	marks   map[string]feedengine.ID
 	deleted map[feedengine.ID]int  // how often that was asked for
 	gone    map[feedengine.ID]bool // acknowledged deletions
 	edges   map[[2]string]*edge    // follower, author
 	lost    map[feedengine.ID]bool // events that the database forgot
 	forgot  bool                   // it forgot something
+
+	said      int // numbers texts
+	sayings   []*saying
+	toggles   map[[3]string]*edge         // likes and hides: which, user, post or other
+	blocks    int                         // that were asked for
+	blocked   map[[2]string]bool          // ever
+	noteMarks map[string]feedengine.ID    // of notifications
+	talkMarks map[[2]string]feedengine.ID // user, conversation
 }
 
 // posting is one post that somebody wanted, in one or several tries.
 type posting struct {
-	author, text, key string
-	id                feedengine.ID // as acknowledged, 0: it never was
-	under             int           // tries under way
+	author, name, text, key string
+	followers               bool
+	id                      feedengine.ID // as acknowledged, 0: it never was
+	under                   int           // tries under way
 }
 
 // edge is what is known of one follow.
@@ -36,6 +45,8 @@ func newLedger() *ledger {
 	return &ledger{
 		posts: map[string]*posting{}, marks: map[string]feedengine.ID{}, deleted: map[feedengine.ID]int{},
 		gone: map[feedengine.ID]bool{}, edges: map[[2]string]*edge{}, lost: map[feedengine.ID]bool{},
+		toggles: map[[3]string]*edge{}, blocked: map[[2]string]bool{}, noteMarks: map[string]feedengine.ID{},
+		talkMarks: map[[2]string]feedengine.ID{},
 	}
 }
 
@@ -92,6 +103,12 @@ func (w *world) checkLedger() error {
 			return fmt.Errorf("post %d of %s, %q, was acknowledged and is not there", p.id, p.author, p.text)
 		}
 	}
+	if err := w.checkSayings(); err != nil {
+		return err
+	}
+	if err := w.db.Audit(); err != nil {
+		return err
+	}
 	if l.forgot {
 		return nil // which of the others were lost cannot be told
 	}
@@ -117,5 +134,5 @@ func (w *world) checkLedger() error {
 			return fmt.Errorf("%s follows %s: %v, acknowledged was %v", at[0], at[1], follows, e.follows)
 		}
 	}
-	return nil
+	return w.checkToggles()
 }

@@ -90,6 +90,7 @@ type world struct {
 	clients []*client
 	ledger  *ledger
 	session feedengine.SessionID
+	chats   map[string][]feedengine.ChatCount // by user, as told last
 	failed  string
 
 	tally tally
@@ -102,6 +103,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		t: t, seed: seed, dice: newDice(seed, "driver"), began: time.Now(), trace: os.Getenv("SIM_TRACE") != "",
 		nodes: map[string]*node{}, ledger: newLedger(), maxPosts: 400,
+		chats: map[string][]feedengine.ChatCount{},
 	}
 	w.shards = 4 << w.dice.intn(3)
 	w.ring = 64 << (2 * w.dice.intn(4))
@@ -211,7 +213,9 @@ func (w *world) gateway() *node { return w.some(func(n *node) bool { return n.ro
 // act is one thing that happens.
 func (w *world) act() {
 	c := w.clients[w.dice.intn(len(w.clients))]
-	switch op := w.dice.intn(1000); {
+	switch op := w.dice.intn(1400); {
+	case op >= 1000:
+		w.social(c)
 	case op < 200:
 		w.connect(c, w.gateway())
 	case op < 230:
@@ -430,6 +434,7 @@ func (w *world) settle() {
 		for _, c := range w.clients {
 			w.connect(c, w.gateway())
 			w.setState(c, false)
+			w.askChats(c.user)
 		}
 		w.sleep(500 * time.Millisecond)
 		w.checkNodes()
@@ -443,6 +448,20 @@ func (w *world) settle() {
 	if err != nil {
 		w.describe()
 		w.failf("a minute after everything healed: %v", err)
+	}
+}
+
+// askChats asks how many messages are unread by conversation.
+func (w *world) askChats(user string) {
+	w.mu.Lock()
+	delete(w.chats, user)
+	w.mu.Unlock()
+	if n := w.gateway(); n != nil {
+		n.ask(user, feedengine.Unread{}, func(r feedengine.Result) {
+			if r.Err == nil {
+				w.chats[user] = r.Chats
+			}
+		})
 	}
 }
 

@@ -19,6 +19,8 @@ type database struct {
 	defects []string
 	lossy   bool // something was lost: writers may not know yet
 
+	searches map[string][]feedengine.Search // saved, by user
+
 	// For tests; see Hide and Poison.
 	hidden map[keyName]bool
 	poison string
@@ -64,6 +66,8 @@ func newDatabase(shards int) *database {
 		state:   newState(shards),
 		trimmed: make([]uint64, shards),
 		hidden:  map[keyName]bool{},
+
+		searches: map[string][]feedengine.Search{},
 	}
 }
 
@@ -98,7 +102,7 @@ func (s *state) apply(one step) {
 	for _, w := range one.writes {
 		if e := w.Event; e != nil {
 			s.logs[w.Shard] = append(s.logs[w.Shard], e)
-			if e.Post != nil {
+			if e.Kind == feedengine.KindPost {
 				s.taken[e.Post.ID] = true
 			}
 			s.facts.apply(e)
@@ -141,6 +145,10 @@ func copyWrites(writes []feedengine.Write) []feedengine.Write {
 	for i := range writes {
 		if e := writes[i].Event; e != nil {
 			c := *e
+			c.Fact = nil
+			if fact, err := feedengine.AppendFact(nil, e); err == nil {
+				_ = feedengine.ReadFact(&c, fact) // what has been written can be read
+			}
 			writes[i].Event = &c
 		}
 	}

@@ -8,13 +8,23 @@ import (
 	"github.com/feedgate/feedgate/feedengine"
 )
 
-// facts are what logs say, up to some heads, and the read marks.
+// facts are what logs say, up to some heads, and the read marks. In which order
+// the logs were applied makes no difference.
 type facts struct {
 	follows map[string]map[string]feedengine.ID // follower, author, since
 	posts   map[string][]*feedengine.Post       // by author, ascending, not deleted
 	byID    map[feedengine.ID]*feedengine.Post
 	deleted map[feedengine.ID]bool
 	marks   map[markName]feedengine.ID
+
+	hides    map[string]map[feedengine.Hide]bool
+	likes    map[feedengine.ID]map[string]like       // post, user
+	comments map[feedengine.ID][]*feedengine.Comment // by post, ascending
+	notes    map[string]map[feedengine.ID]note       // user
+	talks    map[feedengine.ID]*talk
+	talkOf   map[string]feedengine.ID // by key
+	seen     map[seenBy]seen
+	profiles map[string]feedengine.Profile
 }
 
 func newFacts() *facts {
@@ -24,6 +34,15 @@ func newFacts() *facts {
 		byID:    map[feedengine.ID]*feedengine.Post{},
 		deleted: map[feedengine.ID]bool{},
 		marks:   map[markName]feedengine.ID{},
+
+		hides:    map[string]map[feedengine.Hide]bool{},
+		likes:    map[feedengine.ID]map[string]like{},
+		comments: map[feedengine.ID][]*feedengine.Comment{},
+		notes:    map[string]map[feedengine.ID]note{},
+		talks:    map[feedengine.ID]*talk{},
+		talkOf:   map[string]feedengine.ID{},
+		seen:     map[seenBy]seen{},
+		profiles: map[string]feedengine.Profile{},
 	}
 }
 
@@ -32,32 +51,89 @@ func byID(p *feedengine.Post, id feedengine.ID) int { return cmp.Compare(p.ID, i
 func (f *facts) apply(e *feedengine.Event) {
 	switch e.Kind {
 	case feedengine.KindPost:
-		if f.deleted[e.ID] {
-			return
-		}
-		at, _ := slices.BinarySearchFunc(f.posts[e.Post.Author], e.ID, byID)
-		f.posts[e.Post.Author] = slices.Insert(f.posts[e.Post.Author], at, e.Post)
-		f.byID[e.ID] = e.Post
+		f.applyPost(e)
+	case feedengine.KindPostEdited:
+		f.change(e.Post.ID, func(p *feedengine.Post) { p.Text, p.More = e.Post.Text, e.Post.More })
 	case feedengine.KindPostDeleted:
 		f.deleted[e.Target] = true
 		if p := f.byID[e.Target]; p != nil {
 			delete(f.byID, e.Target)
 			f.posts[p.Author] = slices.DeleteFunc(f.posts[p.Author], func(q *feedengine.Post) bool { return q == p })
 		}
+		f.dropNotes(e.Target)
+	case feedengine.KindLike, feedengine.KindUnlike:
+		f.applyLike(e, e.Fact.(*feedengine.Like))
+	case feedengine.KindComment:
+		f.applyComment(e, e.Fact.(*feedengine.Comment))
+	case feedengine.KindMessage:
+		f.applyMessage(e, e.Fact.(*feedengine.Message))
+	case feedengine.KindSeen:
+		f.applySeen(e.Actor, e.Fact.(*feedengine.Seen))
 	case feedengine.KindFollow:
-		edges := f.follows[e.Actor]
-		if edges == nil {
-			edges = map[string]feedengine.ID{}
-			f.follows[e.Actor] = edges
+		f.applyFollow(e)
+	case feedengine.KindUnfollow:
+		since := feedengine.Following{}
+		if fact, ok := e.Fact.(*feedengine.Following); ok {
+			since = *fact
 		}
-		for _, author := range e.Users {
-			if _, ok := edges[author]; !ok {
-				edges[author] = e.ID
+		for i, author := range e.Users {
+			delete(f.follows[e.Actor], author)
+			if i < len(since.Since) {
+				delete(f.notes[author], since.Since[i])
 			}
 		}
-	case feedengine.KindUnfollow:
-		for _, author := range e.Users {
-			delete(f.follows[e.Actor], author)
+	case feedengine.KindBlock, feedengine.KindUnblock, feedengine.KindMute, feedengine.KindUnmute:
+		f.applyHide(e)
+	case feedengine.KindProfile:
+		f.profiles[e.Actor] = *e.Fact.(*feedengine.Profile)
+	}
+}
+
+func (f *facts) applyPost(e *feedengine.Event) {
+	if f.deleted[e.ID] {
+		return
+	}
+	at, _ := slices.BinarySearchFunc(f.posts[e.Post.Author], e.ID, byID)
+	f.posts[e.Post.Author] = slices.Insert(f.posts[e.Post.Author], at, e.Post)
+	f.byID[e.ID] = e.Post
+	for _, u := range e.Users {
+		f.note(u, e.ID, note{kind: feedengine.NoteMention, actor: e.Actor, post: e.ID})
+	}
+	if e.Post.More != nil {
+		for _, u := range e.Post.More.Alerts {
+			f.note(u, e.ID, note{kind: feedengine.NoteJob, actor: e.Actor, post: e.ID})
+		}
+	}
+}
+
+// change replaces a post that there is by a changed copy.
+func (f *facts) change(id feedengine.ID, how func(*feedengine.Post)) {
+	old := f.byID[id]
+	if old == nil {
+		return
+	}
+	p := *old
+	how(&p)
+	f.byID[id] = &p
+	all := f.posts[p.Author]
+	at, _ := slices.BinarySearchFunc(all, id, byID)
+	all[at] = &p
+}
+
+func (f *facts) applyFollow(e *feedengine.Event) {
+	edges := f.follows[e.Actor]
+	if edges == nil {
+		edges = map[string]feedengine.ID{}
+		f.follows[e.Actor] = edges
+	}
+	fact, _ := e.Fact.(*feedengine.Following)
+	for _, author := range e.Users {
+		if _, ok := edges[author]; ok {
+			continue
+		}
+		edges[author] = e.ID
+		if fact != nil && fact.Notify {
+			f.note(author, e.ID, note{kind: feedengine.NoteFollow, actor: e.Actor})
 		}
 	}
 }
@@ -75,7 +151,7 @@ func (f *facts) edges(user string) (edges []feedengine.Edge) {
 func (f *facts) unread(user string) (ids []feedengine.UnreadID) {
 	mark := f.marks[markName{user, feedengine.ListFeed}]
 	for author, since := range f.follows[user] {
-		if author == user {
+		if author == user || f.hidden(user, author, anyHide) {
 			continue
 		}
 		posts := f.posts[author]
@@ -105,7 +181,7 @@ func (f *facts) page(user string, before feedengine.ID, limit int) *feedengine.P
 	}
 	take(user)
 	for author := range f.follows[user] {
-		if author != user {
+		if author != user && !f.hidden(user, author, anyHide) {
 			take(author)
 		}
 	}
@@ -125,5 +201,9 @@ func (f *facts) user(ask feedengine.LoadUser, keep int) feedengine.LoadedUser {
 	if ask.Page > 0 {
 		u.Page = f.page(ask.User, 0, ask.Page)
 	}
+	u.Name = f.profiles[ask.User].Name
+	u.Hides = f.hidesOf(ask.User)
+	f.loadNotes(&u, keep)
+	f.loadTalks(&u, keep)
 	return u
 }

@@ -103,7 +103,7 @@ func (db *database) check(fences []feedengine.Fence, writes []feedengine.Write) 
 		fenced[f.Shard] = f.Epoch
 	}
 	tails := map[feedengine.ShardID]feedengine.Head{}
-	keys, posts := map[keyName]bool{}, map[feedengine.ID]bool{}
+	keys, posts, profiles := map[keyName]bool{}, map[feedengine.ID]bool{}, []feedengine.Profile(nil)
 	for _, w := range writes {
 		epoch, ok := fenced[w.Shard]
 		if !ok {
@@ -138,6 +138,12 @@ func (db *database) check(fences []feedengine.Fence, writes []feedengine.Write) 
 		if err := db.checkKey(w.Key, e, keys); err != nil {
 			return err
 		}
+		if p, ok := e.Fact.(*feedengine.Profile); ok {
+			if field := db.facts.taken(*p, profiles...); field != "" {
+				return fmt.Errorf("profile of %s: %s: %w", p.User, field, feedengine.ErrRefused)
+			}
+			profiles = append(profiles, *p)
+		}
 	}
 	return nil
 }
@@ -148,6 +154,9 @@ func (db *database) checkPost(e *feedengine.Event, posts map[feedengine.ID]bool)
 	}
 	if db.poison != "" && e.Post.Text == db.poison || !utf8.ValidString(e.Post.Text) || strings.Contains(e.Post.Text, "\x00") {
 		return fmt.Errorf("post %d: %w", e.ID, feedengine.ErrRefused)
+	}
+	if e.Kind != feedengine.KindPost {
+		return nil
 	}
 	if posts[e.Post.ID] || db.taken[e.Post.ID] {
 		return fmt.Errorf("post %d twice: %w", e.ID, feedengine.ErrRefused)
