@@ -116,6 +116,7 @@ func (s *session) connect(r *wire.Request, claims auth.Claims, began time.Time) 
 		return
 	}
 	s.user, s.expand = u, r.Expand
+	s.g.presence.Joined(u.name)
 
 	s.mu.Lock()
 	if s.state != awaiting { // disconnected meanwhile

@@ -31,6 +31,9 @@ func (g *Gateway) Deliver(d feedengine.Delivery) {
 			*form = g.bodies[s.codec].of(d.Event, s.expand)
 		}
 		s.event(*form, to.N, wire.Counts(to.Counts))
+		if d.Event.Kind == feedengine.KindHidden && d.Event.List != feedengine.ListFeed { // a block, not a mute
+			g.hid(s, d.Event.Actor)
+		}
 	}
 	g.metrics.deliveries.Add(len(d.To))
 }
@@ -53,6 +56,7 @@ func (g *Gateway) Reset(r feedengine.Reset) {
 	s.mu.Unlock()
 	g.metrics.resets.Inc()
 	s.sock.Wake()
+	g.recheckPresence(s)
 }
 
 func (s *session) event(b *body, n uint64, c wire.Counts) {

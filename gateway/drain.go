@@ -97,6 +97,7 @@ func (g *Gateway) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 	defer cancel()
 	err := g.sockets.Shutdown(ctx)
+	g.presence.Close(ctx)
 	g.cancel()
 	g.reads.close()
 	g.wg.Wait()

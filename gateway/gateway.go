@@ -12,6 +12,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/gateway/presence"
 	"github.com/feedgate/feedgate/gateway/socket"
 	"github.com/feedgate/feedgate/gateway/wire"
 )
@@ -42,6 +43,12 @@ type Gateway struct {
 	admission     *admission
 	memory        Memory
 	compressAbove int
+
+	accounts  Accounts
+	logins    *logins
+	presence  *presence.Tracker
+	typists   *typists
+	broadcast Broadcast // nil: there are no other nodes
 
 	sessions *table
 	users    *users
@@ -80,6 +87,8 @@ func New(o Options) (*Gateway, error) {
 		metrics: newMetrics(o.Metrics, us), start: time.Now(),
 		sessions: newTable(), users: us, memory: o.Memory, takers: o.Takers,
 		compressAbove: o.CompressAbove,
+		accounts:      o.Accounts, logins: newLogins(o.Login, o.Metrics),
+		typists: newTypists(), broadcast: o.Broadcast,
 	}
 	if g.memory == nil {
 		g.memory = unwatched{}
@@ -103,7 +112,10 @@ func New(o Options) (*Gateway, error) {
 	g.reads = newReadPool(g.ctx, struct {
 		Feeds
 		Social
-	}{o.Reads, o.Social}, limits, o.Log)
+		Accounts
+		Circle
+	}{o.Reads, o.Social, o.Accounts, o.Circle}, limits, o.Log)
+	g.presence = newTracker(g, &o)
 	g.wg.Add(1)
 	go g.sweep() // until Close, which waits for it
 	return g, nil
@@ -134,6 +146,8 @@ func (g *Gateway) sweep() {
 		select {
 		case now := <-t.C:
 			g.users.sweep(now)
+			g.logins.sweep(now)
+			g.typists.sweep(now)
 		case <-g.ctx.Done():
 			return
 		}

@@ -29,6 +29,9 @@ func (g *Gateway) Handler() http.Handler {
 		}
 	}
 	add(http.MethodPost, "/v1/users/{user}/disconnect", g.serveDisconnect)
+	if g.logins.Issue != nil {
+		add(http.MethodPost, "/v1/login", g.serveLogin)
+	}
 	add(http.MethodGet, socketPath, g.serveSocket)
 	add(http.MethodGet, "/healthz", serveHealthz)
 	add(http.MethodGet, "/readyz", g.serveReadyz)
@@ -168,11 +171,7 @@ func (g *Gateway) carryOut(ctx context.Context, op *operation, c *call) (wire.Ob
 			},
 		})
 	} else {
-		query, err := op.read(c)
-		if err == nil {
-			err = g.reads.ask(query, func(a answer) { out <- a })
-		}
-		if err != nil {
+		if err := g.answer(op, c, func(a answer) { out <- a }); err != nil {
 			return nil, err
 		}
 	}

@@ -28,7 +28,7 @@ type call struct {
 }
 
 // operation is one row of the table of what can be asked. Exactly one of
-// action, read and local says how it is carried out.
+// action, read, task and local says how it is carried out.
 type operation struct {
 	name       string
 	socketless bool    // not to be had over WebSocket
@@ -41,6 +41,9 @@ type operation struct {
 
 	// read makes a question to storage, or what is written there beside the logs.
 	read func(*call) (query, *feedengine.Error)
+
+	// task is what takes several steps: done is called once, unless it is refused.
+	task func(g *Gateway, c *call, done func(answer)) *feedengine.Error
 
 	// local is carried out by the session itself, which must answer by done or
 	// failed. Only over WebSocket.
@@ -67,6 +70,7 @@ func operations() []*operation {
 	return slices.Concat(
 		sessionOperations(), postOperations(), markOperations(), graphOperations(), hideOperations(),
 		socialOperations(), messageOperations(), jobOperations(), searchOperations(),
+		accountOperations(), presenceOperations(),
 	)
 }
 

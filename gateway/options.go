@@ -75,6 +75,8 @@ type People interface {
 type Reads interface {
 	Feeds
 	Social
+	Accounts
+	Circle
 }
 
 // Verifier says who a token's bearer is. See gateway/auth.
@@ -103,6 +105,8 @@ type Options struct {
 	Shards   Shards
 	Reads    Feeds
 	Social   Social
+	Accounts Accounts
+	Circle   Circle
 	Health   Health
 	Verifier Verifier
 	Metrics  *metrics.Set
@@ -123,6 +127,14 @@ type Options struct {
 	// Takers is how many other nodes take new clients now, each about as many as
 	// this one; Drain goes by it. Optional.
 	Takers func() int
+
+	// Node is this node's name, and Broadcast what brings messages to the other nodes'
+	// Receive. Without them there are no others.
+	Node      string
+	Broadcast Broadcast
+
+	// Login has passwords checked, for tokens. Optional.
+	Login Login
 
 	Limits Limits // zero fields take their default
 	Memory Memory // optional: without it memory has no bound
@@ -164,6 +176,8 @@ func setDefault[T int | float64 | time.Duration](v *T, d T) {
 
 func (o *Options) validate() error {
 	switch {
+	case o.Accounts == nil, o.Circle == nil:
+		return errors.New("gateway: Accounts and Circle are required")
 	case o.Shards == nil, o.Reads == nil, o.Social == nil, o.Health == nil, o.Verifier == nil, o.Metrics == nil, o.Log == nil:
 		return errors.New("gateway: Shards, Reads, Social, Health, Verifier, Metrics and Log are required")
 	case o.Limits.Rate < 0, o.Limits.Burst < 0, o.Limits.SocketsPerUser < 0, o.Limits.OutboxBytes < 0,

@@ -16,6 +16,7 @@ type answer struct {
 	ok    wire.Object
 	bytes int // about, of ok
 	err   *feedengine.Error
+	sent  func() // called when ok has been queued for a socket; nil: nothing is to be done
 }
 
 // readPool asks storage: so many queries at a time, so many waiting, and no more.

@@ -70,22 +70,33 @@ func (s *session) start(op *operation, c *call) {
 			},
 		})
 	default:
-		query, err := op.read(c)
-		if err != nil {
-			s.failed(op, id, err, began)
-			return
-		}
-		err = s.g.reads.ask(query, func(a answer) {
+		err := s.g.answer(op, c, func(a answer) {
 			if a.err != nil {
 				s.failed(op, id, a.err, began)
 				return
 			}
 			s.done(op, id, a.ok, a.bytes, began)
+			if a.sent != nil {
+				a.sent()
+			}
 		})
 		if err != nil {
 			s.failed(op, id, err, began)
 		}
 	}
+}
+
+// answer has done called with what becomes of a read or a task. When it returns an
+// error, done is not called.
+func (g *Gateway) answer(op *operation, c *call, done func(answer)) *feedengine.Error {
+	if op.task != nil {
+		return op.task(g, c, done)
+	}
+	query, err := op.read(c)
+	if err != nil {
+		return err
+	}
+	return g.reads.ask(query, done)
 }
 
 // allow takes one request from the user's budget.

@@ -134,6 +134,8 @@ func plain(r feedengine.Request) feedengine.Result {
 		return feedengine.Result{Message: &feedengine.Message{
 			ID: testID, Conversation: 77, From: r.User, Text: a.Text, Reply: a.Reply, Media: a.Media,
 		}}
+	case feedengine.PutProfile:
+		return feedengine.Result{Profile: &a.Profile}
 	case feedengine.Received:
 		return feedengine.Result{Upto: a.Upto}
 	}
@@ -357,6 +359,7 @@ type rig struct {
 	srv    *httptest.Server
 	shards *fakeShards
 	reads  *fakeReads
+	people *fakePeople
 	set    *metrics.Set
 }
 
@@ -368,9 +371,10 @@ func newRig(t testing.TB, change ...func(*Options)) *rig {
 // newRigOn is newRig with a front, or with net/http alone.
 func newRigOn(t testing.TB, front bool, change ...func(*Options)) *rig {
 	t.Helper()
-	r := &rig{t: t, shards: newFakeShards(t), reads: &fakeReads{}, set: metrics.NewSet()}
+	r := &rig{t: t, shards: newFakeShards(t), reads: &fakeReads{}, people: newFakePeople(), set: metrics.NewSet()}
 	o := Options{
-		Shards: r.shards, Reads: r.reads, Social: r.reads, Health: fakeHealth{}, Verifier: fakeVerifier{},
+		Shards: r.shards, Reads: r.reads, Social: r.reads, Accounts: r.people, Circle: r.people,
+		Health: fakeHealth{}, Verifier: fakeVerifier{},
 		Metrics: r.set, Log: slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, c := range change {

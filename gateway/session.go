@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
@@ -53,6 +54,8 @@ type session struct {
 	// Owned by the reading turn (Frame).
 	bearer  string // the token that came with the upgrade, until connect
 	strikes strikes
+
+	hides atomic.Uint32 // how often somebody was hidden from the user by a block
 
 	mu         sync.Mutex // guards all that follows
 	state      state
@@ -126,7 +129,10 @@ func (s *session) Closed(why socket.CloseReason) {
 	g.metrics.moved(was, closed)
 	g.sessions.remove(s)
 	if s.user != nil {
-		g.users.leave(s.user, s)
+		g.presence.Unwatch(s.id)
+		if g.users.leave(s.user, s) {
+			g.presence.Left(s.user.name)
+		}
 	}
 	if attached {
 		g.shards.Submit(feedengine.Request{

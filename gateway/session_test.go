@@ -92,14 +92,19 @@ type directShards struct{}
 
 func (directShards) Submit(r feedengine.Request) { r.Done(plain(r)) }
 
-func newBareGateway(t testing.TB) *Gateway {
-	reads := &fakeReads{}
-	g, err := New(Options{
-		Shards: directShards{}, Reads: reads, Social: reads, Health: fakeHealth{}, Verifier: fakeVerifier{},
+func newBareGateway(t testing.TB, change ...func(*Options)) *Gateway {
+	reads, people := &fakeReads{}, newFakePeople()
+	o := Options{
+		Shards: directShards{}, Reads: reads, Social: reads, Accounts: people, Circle: people,
+		Health: fakeHealth{}, Verifier: fakeVerifier{},
 		Metrics: metrics.NewSet(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Limits: Limits{OutboxBytes: 2000},
 		Socket: socket.Options{Poller: "goroutine"}, // none that waits in the kernel: for synctest
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	g, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

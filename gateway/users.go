@@ -99,17 +99,28 @@ func (us *users) join(name string, s *session, exempt bool) (*user, bool) {
 	return u, true
 }
 
-// leave takes the session's socket out again. The user's entry is sweep's.
-func (us *users) leave(u *user, s *session) {
+// leave takes the session's socket out again, and says whether it was the user's
+// last. The user's entry is sweep's.
+func (us *users) leave(u *user, s *session) (last bool) {
 	u.part.mu.Lock()
 	defer u.part.mu.Unlock()
 	for at := &u.first; *at != nil; at = &(*at).next {
 		if *at == s {
 			*at, s.next = s.next, nil
 			u.sockets--
-			break
+			return u.sockets == 0
 		}
 	}
+	return false
+}
+
+// here reports whether the named user has a socket.
+func (us *users) here(name string) bool {
+	p := us.part(name)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u := p.m[name]
+	return u != nil && u.sockets > 0
 }
 
 // sessions lists the user's sockets.
