@@ -114,7 +114,7 @@ export class Feed {
     paintAvatar(part(item, 'avatar'), author);
     paintTime(part(item, 'posted'), at);
     part(item, 'like').addEventListener('click', (e) => attempt(this.toggleLike(id), e.currentTarget));
-    part(item, 'talk').addEventListener('click', () => attempt(this.toggleComments(item, id)));
+    part(item, 'discuss').addEventListener('click', () => attempt(this.toggleComments(item, id)));
     onText(part(item, 'reply'), (text) => this.comment(item, id, text));
     part(item, 'cancel').addEventListener('click', () => this.showEditor(item, false));
     part(item, 'editor').addEventListener('submit', async (e) => {
@@ -152,8 +152,8 @@ export class Feed {
     part(item, 'like').setAttribute('aria-pressed', liked);
     part(item, 'like').setAttribute('aria-label', `${liked ? 'Unlike' : 'Like'}, ${post.likes} likes`);
     part(item, 'likes').textContent = post.likes || '';
-    part(item, 'talk').setAttribute('aria-label', `Comments, ${post.comments}`);
-    part(item, 'talks').textContent = post.comments || '';
+    part(item, 'discuss').setAttribute('aria-label', `Comments, ${post.comments}`);
+    part(item, 'remarks').textContent = post.comments || '';
   }
 
   async toggleLike(id) {
@@ -168,7 +168,7 @@ export class Feed {
   async toggleComments(item, id) {
     const thread = part(item, 'thread');
     thread.hidden = !thread.hidden;
-    part(item, 'talk').setAttribute('aria-expanded', !thread.hidden);
+    part(item, 'discuss').setAttribute('aria-expanded', !thread.hidden);
     if (thread.hidden) return;
     await this.showComments(item, id);
     part(item, 'reply').elements.text.focus();

@@ -475,6 +475,7 @@ export class Feedgate {
     this.#connected = false;
     this.#bye = null;
     for (const name of [...this.#timers.keys()]) this.#clear(name);
+    this.#received.clear();
     for (const request of [...this.#requests.values()]) {
       if (SOCKET_BOUND.has(request.op)) {
         this.#settle(request, new FeedgateError({ code: 'disconnected', retryable: true }));

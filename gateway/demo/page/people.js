@@ -86,6 +86,7 @@ export class People {
     const others = users.filter((user) => user !== this.session.user);
     const online = others.some((user) => this.presence.get(user)?.online);
     const seen = others.length === 1 ? this.presence.get(others[0])?.seen : undefined;
+    dot.hidden = false;
     dot.classList.toggle('online', online);
     dot.title = online ? 'online' : seen ? `last seen ${new Date(seen).toLocaleString()}` : 'offline';
     dot.setAttribute('aria-label', dot.title);
