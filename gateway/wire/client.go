@@ -19,6 +19,9 @@ type ServerFrame struct {
 	HB     *uint64         `json:"hb"`
 	Reset  *Reset          `json:"reset"`
 	Bye    *Bye            `json:"bye"`
+
+	Typing   *Typing         `json:"typing"`
+	Presence json.RawMessage `json:"presence"`
 }
 
 // DecodeServer reads a server frame of feedgate.v1.json.
@@ -103,25 +106,60 @@ func AppendRequest(dst []byte, r *Request) []byte {
 	num("feed", r.Feed, HasFeed)
 	str("text", r.Text, HasText)
 	str("kind", r.Kind, HasKind)
+	str("visibility", r.Visibility, HasVisibility)
+	if len(r.Media) > 0 || r.Has&HasMedia != 0 {
+		name("media")
+		dst = appendMedia(dst, r.Media)
+	}
+	if r.Job != nil {
+		name("job")
+		dst = r.Job.AppendJSON(dst)
+	}
 	str("key", r.Key, HasKey)
 	str("post", r.Post, HasPost)
 	str("user", r.User, HasUser)
-	if len(r.Users) > 0 || r.Has&HasUsers != 0 {
-		name("users")
-		dst = append(dst, '[')
-		for i, u := range r.Users {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = appendString(dst, u)
+	list := func(n string, v []string, f Field) {
+		if len(v) > 0 || r.Has&f != 0 {
+			name(n)
+			dst = appendStrings(dst, v)
 		}
-		dst = append(dst, ']')
 	}
+	list("users", r.Users, HasUsers)
+	list("to", r.To, HasTo)
+	str("conversation", r.Conversation, HasConversation)
+	str("reply", r.Reply, HasReply)
 	str("of", r.Of, HasOf)
 	str("upto", r.Upto, HasUpto)
 	str("before", r.Before, HasBefore)
 	num("limit", r.Limit, HasLimit)
 	num("n", r.N, HasN)
 	str("state", r.State, HasState)
+	flag := func(n string, v bool, f Field) {
+		if v || r.Has&f != 0 {
+			name(n)
+			dst = strconv.AppendBool(dst, v)
+		}
+	}
+	flag("expand", r.Expand, HasExpand)
+	flag("closed", r.Closed, HasClosed)
+	str("q", r.Find.Q, HasQ)
+	str("category", r.Find.Category, HasCategory)
+	str("location", r.Find.Location, HasLocation)
+	num("salary_min", r.Find.SalaryMin, HasSalaryMin)
+	num("salary_max", r.Find.SalaryMax, HasSalaryMax)
+	str("currency", r.Find.Currency, HasCurrency)
+	str("search", r.Search, HasSearch)
+	if r.Query != nil {
+		name("query")
+		dst = r.Query.AppendJSON(dst)
+	}
+	str("name", r.Name, HasName)
+	str("handle", r.Handle, HasHandle)
+	str("avatar", r.Avatar, HasAvatar)
+	str("email", r.Email, HasEmail)
+	str("phone", r.Phone, HasPhone)
+	str("subject", r.Subject, HasSubject)
+	str("password", r.Password, HasPassword)
+	str("old", r.Old, HasOld)
 	return append(dst, '}')
 }

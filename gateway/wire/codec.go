@@ -12,7 +12,8 @@ const (
 	MaxText  = 8_000    // bytes after trimming
 	MaxKey   = 64       // bytes of an idempotency key
 	MaxUsers = 1_000    // users in one follow
-	MaxPage  = 100      // posts or users in one page
+	MaxMedia = 10       // references of one post or message
+	MaxPage  = 100      // posts, users … in one page
 	MaxInt   = 1 << 53  // the greatest number that every JSON library reads exactly
 )
 

@@ -68,6 +68,12 @@ func (r *Request) field(name string, v []byte) {
 		r.str(HasText, name, v, &r.Text)
 	case "kind":
 		r.str(HasKind, name, v, &r.Kind)
+	case "visibility":
+		r.str(HasVisibility, name, v, &r.Visibility)
+	case "media":
+		r.media(v)
+	case "job":
+		r.job(v)
 	case "key":
 		r.str(HasKey, name, v, &r.Key)
 	case "post":
@@ -76,6 +82,12 @@ func (r *Request) field(name string, v []byte) {
 		r.str(HasUser, name, v, &r.User)
 	case "users":
 		r.list(HasUsers, name, v, &r.Users)
+	case "to":
+		r.oneOrMore(HasTo, name, v, &r.To)
+	case "conversation":
+		r.str(HasConversation, name, v, &r.Conversation)
+	case "reply":
+		r.str(HasReply, name, v, &r.Reply)
 	case "of":
 		r.str(HasOf, name, v, &r.Of)
 	case "upto":
@@ -88,6 +100,61 @@ func (r *Request) field(name string, v []byte) {
 		r.num(HasN, name, v, &r.N)
 	case "state":
 		r.str(HasState, name, v, &r.State)
+	case "expand":
+		r.flag(HasExpand, name, v, &r.Expand)
+	case "closed":
+		r.flag(HasClosed, name, v, &r.Closed)
+	case "search":
+		r.str(HasSearch, name, v, &r.Search)
+	case "query":
+		r.query(v)
+	default:
+		if !r.find(&r.Find, name, v) {
+			r.profile(name, v)
+		}
+	}
+}
+
+// find takes a field of a query and reports whether name is one.
+func (r *Request) find(q *Query, name string, v []byte) bool {
+	switch name {
+	case "q":
+		r.str(HasQ, name, v, &q.Q)
+	case "category":
+		r.str(HasCategory, name, v, &q.Category)
+	case "location":
+		r.str(HasLocation, name, v, &q.Location)
+	case "salary_min":
+		r.num(HasSalaryMin, name, v, &q.SalaryMin)
+	case "salary_max":
+		r.num(HasSalaryMax, name, v, &q.SalaryMax)
+	case "currency":
+		r.str(HasCurrency, name, v, &q.Currency)
+	default:
+		return false
+	}
+	return true
+}
+
+// profile takes a field that tells of a user.
+func (r *Request) profile(name string, v []byte) {
+	switch name {
+	case "name":
+		r.str(HasName, name, v, &r.Name)
+	case "handle":
+		r.str(HasHandle, name, v, &r.Handle)
+	case "avatar":
+		r.str(HasAvatar, name, v, &r.Avatar)
+	case "email":
+		r.str(HasEmail, name, v, &r.Email)
+	case "phone":
+		r.str(HasPhone, name, v, &r.Phone)
+	case "subject":
+		r.str(HasSubject, name, v, &r.Subject)
+	case "password":
+		r.str(HasPassword, name, v, &r.Password)
+	case "old":
+		r.str(HasOld, name, v, &r.Old)
 	}
 }
 
@@ -152,37 +219,24 @@ func (r *Request) list(f Field, name string, v []byte, into *[]string) {
 	*into, r.Has = list, r.Has|f
 }
 
-func (r *Request) resume(v []byte) {
+func (r *Request) flag(f Field, name string, v []byte, into *bool) {
 	if isNull(v) {
 		return
 	}
-	if v[0] != '{' {
-		r.Fault.note(true, `"resume" must be an object`)
+	if v[0] != 't' && v[0] != 'f' {
+		r.Fault.note(true, `"`+name+`" must be true or false`)
 		return
 	}
-	var in Request // for its field methods: "resume" has fields of the same types
-	s := scanner{p: v, i: 1}
-	for {
-		name, value, ok := s.member()
-		if !ok {
-			break
-		}
-		switch name {
-		case "stream":
-			in.str(HasState, name, value, &in.State)
-		case "n":
-			in.num(HasN, name, value, &in.N)
-		}
-	}
-	if in.Fault.Err() {
-		r.Fault.note(in.Fault.Malformed, "resume: "+in.Fault.Message)
+	*into, r.Has = v[0] == 't', r.Has|f
+}
+
+// oneOrMore takes a string, or a list of strings.
+func (r *Request) oneOrMore(f Field, name string, v []byte, into *[]string) {
+	if v[0] == '"' {
+		*into, r.Has = []string{unquote(v)}, r.Has|f
 		return
 	}
-	if in.Has&HasState == 0 || in.Has&HasN == 0 {
-		r.Fault.note(true, `"resume" must have a stream and an n`)
-		return
-	}
-	r.Resume, r.Has = &Resume{in.State, in.N}, r.Has|HasResume
+	r.list(f, name, v, into)
 }
 
 func isNull(v []byte) bool { return v[0] == 'n' }

@@ -15,6 +15,8 @@
 //	  {"unread":{"feed":4,"notifications":1,"messages":0,"v":881}}
 //	  {"hb":1043}
 //	  {"reset":{"stream":"b1","n":0,"reason":"view_rebuilt"},"unread":{…}}
+//	  {"typing":{"conversation":"77","user":"bob"}}   these two without a number: dropped when a socket is behind
+//	  {"presence":{"user":"bob","online":false,"seen":"…"}}
 //	  {"bye":{"code":4200,"reason":"draining","retry_ms":500,"spread_ms":5000}}
 //
 // An event's frame is a head, made for each recipient, and a body, encoded once

@@ -1,27 +1,36 @@
 package wire
 
-import (
-	"strconv"
-	"time"
-)
+import "strconv"
 
 // EventType is an event's "type".
 type EventType string
 
 const (
-	EventPost        EventType = "post"
-	EventPostDeleted EventType = "post_deleted"
-	EventRead        EventType = "read"
-	EventVoid        EventType = "void"
+	EventPost                EventType = "post"
+	EventPostEdited          EventType = "post_edited"
+	EventPostDeleted         EventType = "post_deleted"
+	EventNotification        EventType = "notification" // new, or again with a greater count
+	EventNotificationDeleted EventType = "notification_deleted"
+	EventMessage             EventType = "message"
+	EventReceipt             EventType = "receipt"
+	EventRead                EventType = "read"
+	EventHidden              EventType = "hidden"
+	EventShown               EventType = "shown"
+	EventVoid                EventType = "void"
 )
 
 // Event is what one numbered frame tells. Type says which of the other fields
 // are meant.
 type Event struct {
-	Type   EventType
-	Post   *Post  // post
-	Target int64  // post_deleted: the post's id; read: the mark
-	Of     string // read: the list
+	Type         EventType
+	Post         *Post         // post, post_edited
+	Notification *Notification // notification
+	Message      *Message      // message
+	Target       int64         // post_deleted, notification_deleted: the id; read, receipt: up to where
+	Of           string        // read: the list
+	Conversation int64         // receipt; read of messages; else 0
+	User         string        // receipt, hidden, shown
+	Read         bool          // receipt: read, and not only got
 }
 
 // AppendJSON encodes the event as one flat object that begins with its type.
@@ -29,50 +38,42 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"type":`...)
 	dst = appendString(dst, string(e.Type))
 	switch e.Type {
-	case EventPost:
+	case EventPost, EventPostEdited:
 		dst = append(dst, ',')
 		dst = e.Post.appendFields(dst)
 	case EventPostDeleted:
 		dst = append(dst, `,"post":`...)
 		dst = appendID(dst, e.Target)
+	case EventNotification:
+		dst = append(dst, ',')
+		dst = e.Notification.appendFields(dst)
+	case EventNotificationDeleted:
+		dst = append(dst, `,"notification":`...)
+		dst = appendID(dst, e.Target)
+	case EventMessage:
+		dst = append(dst, ',')
+		dst = e.Message.appendFields(dst)
+	case EventReceipt:
+		dst = append(dst, `,"conversation":`...)
+		dst = appendID(dst, e.Conversation)
+		dst = append(dst, `,"user":`...)
+		dst = appendString(dst, e.User)
+		dst = append(dst, `,"upto":`...)
+		dst = appendID(dst, e.Target)
+		dst = append(dst, `,"read":`...)
+		dst = strconv.AppendBool(dst, e.Read)
 	case EventRead:
 		dst = append(dst, `,"of":`...)
 		dst = appendString(dst, e.Of)
+		if e.Conversation != 0 {
+			dst = append(dst, `,"conversation":`...)
+			dst = appendID(dst, e.Conversation)
+		}
 		dst = append(dst, `,"upto":`...)
 		dst = appendID(dst, e.Target)
+	case EventHidden, EventShown:
+		dst = append(dst, `,"user":`...)
+		dst = appendString(dst, e.User)
 	}
 	return append(dst, '}')
-}
-
-// Post is a post as clients see it.
-type Post struct {
-	ID       int64
-	Author   string
-	Kind     string
-	Text     string
-	At       time.Time
-	Likes    int
-	Comments int
-}
-
-// AppendJSON encodes the post as it stands in replies, without a type.
-func (p *Post) AppendJSON(dst []byte) []byte {
-	return append(p.appendFields(append(dst, '{')), '}')
-}
-
-func (p *Post) appendFields(dst []byte) []byte {
-	dst = append(dst, `"id":`...)
-	dst = appendID(dst, p.ID)
-	dst = append(dst, `,"author":`...)
-	dst = appendString(dst, p.Author)
-	dst = append(dst, `,"kind":`...)
-	dst = appendString(dst, p.Kind)
-	dst = append(dst, `,"text":`...)
-	dst = appendString(dst, p.Text)
-	dst = append(dst, `,"at":`...)
-	dst = appendTime(dst, p.At)
-	dst = append(dst, `,"likes":`...)
-	dst = strconv.AppendInt(dst, int64(p.Likes), 10)
-	dst = append(dst, `,"comments":`...)
-	return strconv.AppendInt(dst, int64(p.Comments), 10)
 }

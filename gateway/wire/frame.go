@@ -26,6 +26,9 @@ type Frame struct {
 	N      uint64 // Heartbeat: of the last event sent
 	Reset  Reset  // Reset
 	Bye    Bye    // Goodbye
+
+	Typing   *Typing   // TypingFrame
+	Presence *Presence // PresenceFrame
 }
 
 // FrameKind tells the frames of a Codec's AppendFrame apart.
@@ -38,6 +41,8 @@ const (
 	Heartbeat
 	ResetFrame
 	Goodbye
+	TypingFrame   // without a number: dropped when a socket is behind
+	PresenceFrame // likewise
 )
 
 // Reset says that events were skipped: the stream is now Stream and stands at N.

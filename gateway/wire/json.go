@@ -58,6 +58,12 @@ func (jsonCodec) AppendFrame(dst []byte, f *Frame) []byte {
 		dst = append(dst, `,"spread_ms":`...)
 		dst = strconv.AppendInt(dst, millis(f.Bye.Spread), 10)
 		dst = append(dst, '}')
+	case TypingFrame:
+		dst = append(dst, `{"typing":`...)
+		dst = f.Typing.AppendJSON(dst)
+	case PresenceFrame:
+		dst = append(dst, `{"presence":`...)
+		dst = f.Presence.AppendJSON(dst)
 	default:
 		panic("wire: a frame without a kind")
 	}

@@ -57,14 +57,9 @@ type Page struct {
 }
 
 func (o *Page) AppendJSON(dst []byte) []byte {
-	dst = append(dst, `{"posts":[`...)
-	for i := range o.Posts {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = o.Posts[i].AppendJSON(dst)
-	}
-	dst = append(dst, `],"next":`...)
+	dst = append(dst, `{"posts":`...)
+	dst = appendList(dst, o.Posts, func(dst []byte, p *Post) []byte { return p.AppendJSON(dst) })
+	dst = append(dst, `,"next":`...)
 	dst = appendCursor(dst, o.Next)
 	return append(dst, '}')
 }
@@ -102,17 +97,33 @@ func (o *Marked) AppendJSON(dst []byte) []byte {
 	return appendStream(dst, o.Stream)
 }
 
-// Counters answers unread: {"unread":{…},"conversations":{}}, over HTTP with the
-// stream. Conversations have no counters of their own yet.
+// Counters answers unread: {"unread":{…},"conversations":{"77":2}}, over HTTP with
+// the stream.
 type Counters struct {
 	Counts Counts
+	Chats  []ChatCount
 	Stream string // "": not told
+}
+
+// ChatCount is how many messages of a conversation are unread.
+type ChatCount struct {
+	Conversation int64
+	Unread       uint32
 }
 
 func (o *Counters) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"unread":`...)
 	dst = o.Counts.AppendJSON(dst)
-	dst = append(dst, `,"conversations":{}`...)
+	dst = append(dst, `,"conversations":{`...)
+	for i, c := range o.Chats {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendID(dst, c.Conversation)
+		dst = append(dst, ':')
+		dst = strconv.AppendUint(dst, uint64(c.Unread), 10)
+	}
+	dst = append(dst, '}')
 	return appendStream(dst, o.Stream)
 }
 
@@ -140,14 +151,9 @@ type Users struct {
 }
 
 func (o *Users) AppendJSON(dst []byte) []byte {
-	dst = append(dst, `{"users":[`...)
-	for i, u := range o.Users {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendString(dst, u)
-	}
-	dst = append(dst, `],"next":`...)
+	dst = append(dst, `{"users":`...)
+	dst = appendStrings(dst, o.Users)
+	dst = append(dst, `,"next":`...)
 	dst = appendString(dst, o.Next)
 	return append(dst, '}')
 }

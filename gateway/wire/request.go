@@ -16,20 +16,42 @@ type Request struct {
 	Resume *Resume // connect
 	Feed   uint64  // connect: newest posts wanted
 
-	Text string // publish
-	Kind string // publish
-	Key  string // of a write
-	Post string // delete: a post's id
+	Text       string  // of a post, a comment, a message
+	Kind       string  // publish
+	Visibility string  // publish, edit
+	Media      []Media // publish, edit, message
+	Job        *Job    // publish, edit
+	Key        string  // of a write
+	Post       string  // a post's id
 
-	User  string   // follow, unfollow
-	Users []string // follow, unfollow
+	User  string   // one user
+	Users []string // follow, unfollow, presence
+
+	To           []string // message: one user or several
+	Conversation string   // an id
+	Reply        string   // message: the id of one that it answers
 
 	Of     string // read: a list
-	Upto   string // read: an id, or "0"
+	Upto   string // read, received: an id, or "0"
 	Before string // of a page
 	Limit  uint64 // of a page
+	Expand bool   // of a page, and connect: with names
 	N      uint64 // sync
 	State  string // state
+
+	Find   Query  // jobs: the fields of a query stand beside the others
+	Closed bool   // jobs
+	Search string // delete_search: an id
+	Query  *Query // save_search
+
+	Name     string // save_search, put_profile
+	Handle   string // profile, put_profile
+	Avatar   string // put_profile
+	Email    string // profile, put_profile, login
+	Phone    string // profile, put_profile, login
+	Subject  string // profile, put_profile
+	Password string // password, login
+	Old      string // password
 
 	Has   Field
 	Fault Fault
@@ -41,8 +63,18 @@ type Resume struct {
 	N      uint64 `json:"n"`
 }
 
+// Query selects jobs. Zero fields select nothing away.
+type Query struct {
+	Q         string // words
+	Category  string
+	Location  string
+	SalaryMin uint64
+	SalaryMax uint64
+	Currency  string
+}
+
 // Field is a set of the fields of a Request.
-type Field uint32
+type Field uint64
 
 const (
 	HasID Field = 1 << iota
@@ -63,6 +95,30 @@ const (
 	HasLimit
 	HasN
 	HasState
+	HasVisibility
+	HasMedia
+	HasJob
+	HasTo
+	HasConversation
+	HasReply
+	HasExpand
+	HasQ
+	HasCategory
+	HasLocation
+	HasSalaryMin
+	HasSalaryMax
+	HasCurrency
+	HasClosed
+	HasSearch
+	HasQuery
+	HasName
+	HasHandle
+	HasAvatar
+	HasEmail
+	HasPhone
+	HasSubject
+	HasPassword
+	HasOld
 )
 
 // Fault is what is wrong with a request that could be read.

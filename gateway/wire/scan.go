@@ -1,6 +1,6 @@
 package wire
 
-// scanner walks over the members of one JSON object. What it is given must have
+// scanner walks over the members of one JSON object, or the values of a list. What it is given must have
 // passed json.Valid: it finds where values end and checks nothing.
 type scanner struct {
 	p []byte
@@ -23,6 +23,20 @@ func (s *scanner) member() (name string, value []byte, ok bool) {
 	s.i++ // the colon
 	s.skip()
 	return name, s.value(), true
+}
+
+// element returns the bytes of a list's next value. It is called first with i
+// behind the opening bracket.
+func (s *scanner) element() (value []byte, ok bool) {
+	s.skip()
+	if s.peek() == ',' {
+		s.i++
+		s.skip()
+	}
+	if c := s.peek(); c == ']' || c == 0 {
+		return nil, false
+	}
+	return s.value(), true
 }
 
 // skip passes over white space.

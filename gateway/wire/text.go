@@ -31,6 +31,38 @@ func appendCursor(dst []byte, id int64) []byte {
 	return appendID(dst, id)
 }
 
+// appendSome encodes a member whose name stands in lead, unless s is empty.
+func appendSome(dst []byte, lead, s string) []byte {
+	if s == "" {
+		return dst
+	}
+	return appendString(append(dst, lead...), s)
+}
+
+// appendAmount encodes a member whose name stands in lead, unless n is 0.
+func appendAmount(dst []byte, lead string, n int64) []byte {
+	if n == 0 {
+		return dst
+	}
+	return strconv.AppendInt(append(dst, lead...), n, 10)
+}
+
+// appendList encodes a list; never null.
+func appendList[T any](dst []byte, list []T, one func(dst []byte, v *T) []byte) []byte {
+	dst = append(dst, '[')
+	for i := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = one(dst, &list[i])
+	}
+	return append(dst, ']')
+}
+
+func appendStrings(dst []byte, list []string) []byte {
+	return appendList(dst, list, func(dst []byte, s *string) []byte { return appendString(dst, *s) })
+}
+
 const hexDigits = "0123456789abcdef"
 
 // appendString encodes a JSON string (RFC 8259, section 7). Whatever s holds,
