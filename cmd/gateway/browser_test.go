@@ -200,7 +200,7 @@ type tab struct {
 }
 
 // texts is the shown posts' texts, newest first, for the conditions of sees.
-const texts = `const texts = () => [...document.querySelectorAll("#posts .text")].map((e) => e.textContent);`
+const texts = `const texts = () => [...document.querySelectorAll("#posts > li > .body > .text")].map((e) => e.textContent);`
 
 // tab opens the page and signs in.
 func (b *browser) tab(user, addr string) *tab {

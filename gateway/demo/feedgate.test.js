@@ -569,3 +569,76 @@ test('an app whose callback throws does not stop the stream', async () => {
   assert.equal(w.gate.n, 12);
   assert.deepEqual(w.seen.unread, [0, 2]);
 });
+
+const message = (n, conversation, from, id = String(n)) => ({ n, event: { type: 'message', id, conversation, from } });
+
+test('senders hear at most once a second, per conversation, how far their messages have come', async () => {
+  const w = await connected();
+  await w.say(message(11, '77', 'bob'));
+  await w.say(message(12, '77', 'bob'));
+  await w.say(message(13, '78', 'carol'));
+  await w.say(message(14, '79', 'u')); // one's own, from another device
+  assert.equal(w.asked('received').length, 0);
+  await w.advance(1_000);
+  assert.deepEqual(w.asked('received').map((f) => [f.conversation, f.upto]), [['77', '12'], ['78', '13']]);
+  await w.say(message(15, '77', 'bob'));
+  await w.advance(1_000);
+  assert.deepEqual(w.asked('received').map((f) => f.upto), ['12', '13', '15']);
+});
+
+test('an app that does not want receipts sends none', async () => {
+  const w = await connected({ receipts: false });
+  await w.say(message(11, '77', 'bob'));
+  await w.advance(5_000);
+  assert.equal(w.asked('received').length, 0);
+});
+
+test('whose presence was asked for is asked for again on the next socket', async () => {
+  const told = [];
+  const w = await connected({ onPresence: (one) => told.push(one) });
+  w.gate.presence(['bob']);
+  await w.answer('presence', { ok: { presence: [{ user: 'bob', online: true }] } });
+  await w.say({ presence: { user: 'bob', online: false, seen: 't' } });
+  assert.deepEqual(told, [{ user: 'bob', online: false, seen: 't' }]);
+  await w.close();
+  await w.advance(1_000);
+  await w.open({ resumed: true });
+  assert.deepEqual(w.asked('presence').map((f) => f.users), [['bob']]);
+  await w.answer('presence', { ok: { presence: [{ user: 'bob', online: true }] } });
+  assert.equal(told.at(-1).online, true);
+});
+
+test('typing is handed on and moves nothing', async () => {
+  const told = [];
+  const w = await connected({ onTyping: (one) => told.push(one) });
+  await w.say({ typing: { conversation: '77', user: 'bob' } });
+  assert.deepEqual(told, [{ conversation: '77', user: 'bob' }]);
+  assert.equal(w.gate.n, 10);
+});
+
+test('one who is followed is named as one, several as a list', async () => {
+  const w = await connected();
+  outcome(w.gate.follow('bob'));
+  outcome(w.gate.follow('bob', 'carol'));
+  assert.deepEqual(w.asked('follow').map((f) => [f.user, f.users]), [['bob', undefined], [undefined, ['bob', 'carol']]]);
+});
+
+test('a message is sent again under its key when its answer was lost', async () => {
+  const w = await connected();
+  const sent = outcome(w.gate.message({ conversation: '77' }, 'hi', { reply: '5' }));
+  await w.close();
+  await w.advance(1_000);
+  await w.open({ resumed: true });
+  const [first] = w.sockets[0].sent.filter((f) => f.op === 'message');
+  const again = await w.answer('message', { ok: { message: { id: '9' } } });
+  assert.deepEqual(again, first);
+  assert.deepEqual([first.conversation, first.to, first.reply, typeof first.key], ['77', undefined, '5', 'string']);
+  assert.equal(sent.ok.message.id, '9');
+});
+
+test('names are asked for where the app wants them', async () => {
+  const w = await connected({ expand: true });
+  assert.equal(w.asked('connect')[0].expand, true);
+  outcome(w.gate.comments('5', { limit: 3 }));
+  assert.deepEqual(w.asked('comments').map((f) => [f.post, f.limit, f.expand]), [['5', 3, true]]);
+});

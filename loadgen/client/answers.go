@@ -14,15 +14,17 @@ import (
 
 // okay is the fields of all requests' results.
 type okay struct {
-	User    string       `json:"user"`
-	Stream  string       `json:"stream"`
-	N       uint64       `json:"n"`
-	Resumed bool         `json:"resumed"`
-	Replay  uint64       `json:"replay"`
-	Unread  *wire.Counts `json:"unread"`
-	Post    *post        `json:"post"`
-	Since   string       `json:"since"`
-	Upto    string       `json:"upto"`
+	User    string            `json:"user"`
+	Stream  string            `json:"stream"`
+	N       uint64            `json:"n"`
+	Resumed bool              `json:"resumed"`
+	Replay  uint64            `json:"replay"`
+	Unread  *wire.Counts      `json:"unread"`
+	Post    *post             `json:"post"`
+	Message *post             `json:"message"`
+	Chats   map[string]uint32 `json:"conversations"`
+	Since   string            `json:"since"`
+	Upto    string            `json:"upto"`
 }
 
 // answered takes a request's result.
@@ -47,7 +49,7 @@ func (c *Client) answered(re int, ok json.RawMessage) {
 	case re == reSync:
 		c.done(wantSync)
 	case re == reUnread && o.Unread != nil:
-		c.work().asked = o.Unread.Feed
+		c.work().asked, c.work().askedTalk = o.Unread.Feed, c.talkOf(&o)
 		c.done(wantUnread)
 	case re == reRead:
 		c.read(&o)
@@ -64,10 +66,16 @@ func (c *Client) answered(re int, ok json.RawMessage) {
 		t.marked = true
 		t.mark = c.id(o.Upto)
 		c.done(wantMark)
+	case re == reGot:
+		c.done(wantGot)
+	case re == reReadTalk:
+		c.readTalk(&o)
 	case re == reFeed:
 		c.done(wantFeed)
 	case re >= rePublish && o.Post != nil:
 		c.run.Host.Published(re-rePublish, c.id(o.Post.ID), nil)
+	case re >= rePublish && o.Message != nil:
+		c.run.Host.Published(re-rePublish, c.id(o.Message.ID), nil)
 	default:
 		c.fault(ledger.Protocol, fmt.Sprintf("an answer to %d that fits nothing: %.200s", re, ok))
 	}
@@ -93,7 +101,7 @@ func (c *Client) connected(o *okay) {
 			c.fault(ledger.WrongResume, "resumed, and nobody had asked for it")
 		}
 		if o.Unread != nil {
-			c.book.Base = o.Unread.Feed
+			c.book.Base, c.book.TalkBase = o.Unread.Feed, o.Unread.Messages
 		}
 	case o.Resumed:
 		st.Resumed.Add(1)

@@ -37,6 +37,7 @@ type Client struct {
 	heard    int32  // when something came last, seconds since the process began
 	asked    int32  // when the oldest of what is under way was asked for, likewise; 0: nothing is
 	unread   uint32 // the feed's counter as last pushed
+	talked   uint32 // the messages' counter as last pushed
 	fresh    int32  // the server's time of the newest post that came without a gap, seconds since Run.Began
 	mu       sync.Mutex
 	line     Line
@@ -152,7 +153,7 @@ func (c *Client) take(p []byte) {
 // counters takes counters as they were pushed.
 func (c *Client) counters(u wire.Counts) {
 	if u.V >= c.v {
-		c.v, c.unread = u.V, u.Feed
+		c.v, c.unread, c.talked = u.V, u.Feed, u.Messages
 	}
 }
 

@@ -14,7 +14,7 @@
 // line was lost or the server asked to come later, is sent again. Only one of each
 // kind is under way.
 //
-// An idle client is a struct of some 200 bytes, and 24 for each author that something
+// An idle client is a struct of some 220 bytes, and 24 for each author that something
 // came from. What is under way stands in a task beside it, for as long as it is.
 //
 // A Client is used by its connection's loop and by whoever drives it; mu guards all.

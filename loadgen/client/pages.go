@@ -19,8 +19,10 @@ const lookBack = 2 * time.Minute
 // into the book, oldest first, and behind them the events that came meanwhile.
 func (c *Client) page(ok json.RawMessage) {
 	var p struct {
-		Posts []post `json:"posts"`
-		Next  string `json:"next"`
+		Posts         []post         `json:"posts"`
+		Messages      []post         `json:"messages"`
+		Conversations []conversation `json:"conversations"`
+		Next          string         `json:"next"`
 	}
 	c.run.Stats.Pages.Add(1)
 	if err := json.Unmarshal(ok, &p); err != nil {
@@ -29,7 +31,9 @@ func (c *Client) page(ok json.RawMessage) {
 		return
 	}
 	t := c.work()
-	last := p.Next == ""
+	c.meet(p.Conversations)
+	p.Posts = append(p.Posts, p.Messages...)
+	last := p.Next == "" || p.Conversations != nil
 	for i := range p.Posts {
 		s, ours, err := c.run.sight(&p.Posts[i])
 		switch {
@@ -44,12 +48,14 @@ func (c *Client) page(ok json.RawMessage) {
 	}
 	if !last {
 		t.before = p.Next
+	}
+	if !last || c.talkNext(t, p.Conversations != nil) {
 		t.sent &^= wantPages
 		c.pump()
 		return
 	}
 	got, held := t.got, t.held
-	t.got, t.held, t.before = nil, nil, ""
+	t.got, t.held, t.before, t.talking = nil, nil, "", false
 	c.done(wantPages)
 	c.fill(got)
 	for _, s := range held {

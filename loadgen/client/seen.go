@@ -17,13 +17,15 @@ type seen struct {
 	mu     sync.RWMutex
 	bodies map[uint64]*sighting // guarded by mu: by the hash of the event's bytes
 	ids    map[int]int64        // guarded by mu: by post number
+	talks  map[uint32]string    // guarded by mu: what the server calls conversations, by their line
 }
 
 // sighting is a post that is as it was published, but for its id, which is compared
 // with publish's answer in the end.
 type sighting struct {
 	number int
-	author uint32
+	author uint32 // of a message: the conversation's line
+	from   uint32 // of a message: its sender
 	id     int64
 	due    time.Duration // of the plan
 	at     int64         // the server's time, Unix milliseconds
@@ -39,7 +41,10 @@ type post struct {
 	At     time.Time `json:"at"`
 	Post   string    `json:"post"` // post_deleted
 	Of     string    `json:"of"`   // read
-	Upto   string    `json:"upto"` // read
+	Upto   string    `json:"upto"` // read, receipt
+
+	Conversation string `json:"conversation"` // message, receipt, read
+	From         string `json:"from"`         // message
 }
 
 // find is the sighting of a body that has come before.
@@ -61,14 +66,19 @@ func (r *Run) sight(p *post) (s *sighting, ours bool, err error) {
 	if !ok {
 		return nil, true, fmt.Errorf("it says that it is post %d, which there is not", number)
 	}
-	s = &sighting{number: number, author: task.Actor, due: task.At, at: p.At.UnixMilli()}
-	if author := r.Graph.Name(task.Actor); p.Author != author {
-		return nil, true, fmt.Errorf("post %d is by %s, it came as %q's", number, author, p.Author)
+	s = &sighting{number: number, from: task.Actor, due: task.At, at: p.At.UnixMilli()}
+	s.author, _ = r.Line(&task)
+	by := p.Author
+	if task.Message() {
+		by = p.From
+	}
+	if author := r.Graph.Name(task.Actor); by != author {
+		return nil, true, fmt.Errorf("post %d is by %s, it came as %q's", number, author, by)
 	}
 	if p.Text != schedule.Text(r.ID, number, task.Step.Size) {
 		return nil, true, fmt.Errorf("post %d does not say what it should", number)
 	}
-	if p.Kind != "post" || p.At.IsZero() {
+	if p.Kind != "post" && !task.Message() || p.At.IsZero() {
 		return nil, true, fmt.Errorf("post %d is of kind %q, at %v", number, p.Kind, p.At)
 	}
 	if s.id, err = strconv.ParseInt(p.ID, 10, 64); err != nil || s.id <= 0 {
@@ -78,6 +88,11 @@ func (r *Run) sight(p *post) (s *sighting, ours bool, err error) {
 	defer r.seen.mu.Unlock()
 	if r.seen.ids == nil {
 		r.seen.ids, r.seen.bodies = map[int]int64{}, map[uint64]*sighting{}
+	}
+	if task.Message() {
+		if err := r.seen.name(s.author, p.Conversation); err != nil {
+			return nil, true, fmt.Errorf("message %d: %w", number, err)
+		}
 	}
 	if id, there := r.seen.ids[number]; there && id != s.id {
 		return nil, true, fmt.Errorf("post %d came with the id %d, and with %d", number, id, s.id)

@@ -69,19 +69,21 @@ func (c *Client) body(p []byte) {
 		return
 	}
 	switch e.Type {
-	case "post":
+	case "post", "message":
 		s, ours, err := c.run.sight(&e)
 		switch {
 		case err != nil:
 			c.fault(ledger.Corrupted, err.Error())
 		case !ours:
-			c.fault(ledger.Unexpected, fmt.Sprintf("a post that nobody of this run published: %.200q", p))
+			c.fault(ledger.Unexpected, fmt.Sprintf("a %s that nobody of this run published: %.200q", e.Type, p))
 		default:
 			c.run.seen.remember(hash, s)
 			c.deliver(s)
 		}
 	case "read":
 		c.marked(&e)
+	case "receipt":
+		c.receipt(&e)
 	case "post_deleted":
 		c.fault(ledger.Unexpected, fmt.Sprintf("post %s was deleted, and nobody asked for it", e.Post))
 	case "void":
@@ -93,13 +95,19 @@ func (c *Client) body(p []byte) {
 // marked takes the news that a read mark has moved. Only this device moves it.
 func (c *Client) marked(e *post) {
 	upto, err := strconv.ParseInt(e.Upto, 10, 64)
-	if err != nil || e.Of != "feed" {
+	if err != nil || e.Of != "feed" && e.Of != "messages" {
 		c.fault(ledger.Protocol, fmt.Sprintf("a read mark of %q up to %q", e.Of, e.Upto))
 		return
 	}
 	asked := c.book.Mark
 	if c.wants&wantRead != 0 {
 		asked = max(asked, c.work().upto)
+	}
+	if e.Of == "messages" {
+		asked = c.book.TalkMark
+		if c.wants&wantReadTalk != 0 {
+			asked = max(asked, c.work().talkUpto)
+		}
 	}
 	if upto > asked {
 		c.fault(ledger.WrongMark, fmt.Sprintf("the mark moved to %d, nobody asked for more than %d", upto, asked))
@@ -132,9 +140,16 @@ func (c *Client) enter(s *sighting) {
 	}
 	c.run.Stats.Deliveries.Add(1)
 	c.fresh = max(c.fresh, c.since(s.at))
+	if s.author >= ledger.Talk && s.from != c.user && c.wants&wantGot == 0 {
+		c.ask(wantGot)
+	}
 }
 
 func (c *Client) mayGet(author uint32) bool {
+	if author >= ledger.Talk {
+		talk, ok := c.run.talk(c.user)
+		return ok && talk == author
+	}
 	return author == c.user || c.book.Knows(author) || c.run.Graph.Follows(c.user, author)
 }
 
@@ -160,7 +175,7 @@ func (c *Client) restart(stream string, n uint64) {
 	c.stream, c.n, c.v = stream, n, 0
 	c.live = meter.Now()
 	t := c.work()
-	t.got, t.held, t.before, t.behind = nil, nil, "", 0
+	t.got, t.held, t.before, t.behind, t.talking = nil, nil, "", 0, false
 	t.turn = (t.turn + 1) % (rePublish - rePages)
 	t.sent &^= wantPages
 	c.ask(wantPages)

@@ -18,6 +18,8 @@ const (
 	reState    = 8
 	reMark     = 9
 	reFeed     = 10
+	reGot      = 11
+	reReadTalk = 12
 	rePages    = 100
 	rePublish  = 1000
 )
@@ -33,6 +35,8 @@ const (
 	wantFollow
 	wantState
 	wantFeed
+	wantGot
+	wantReadTalk
 	wantUnread
 	wantMark
 )
@@ -45,19 +49,22 @@ type task struct {
 	ahead  uint64 // sync: the greatest n that was dropped
 	behind uint64 // sync: the last n, of the last time; it must not be so again
 
-	turn   int         // of the resets: pages that were asked for before the last are void
-	before string      // of the next page
-	got    []*sighting // what the pages had so far
-	held   []*sighting // what came as events meanwhile
+	turn    int         // of the resets: pages that were asked for before the last are void
+	before  string      // of the next page
+	talking bool        // the feed's pages are there, now the conversation's
+	got     []*sighting // what the pages had so far
+	held    []*sighting // what came as events meanwhile
 
-	upto   int64  // read: the mark wanted
-	author uint32 // follow, unfollow
-	dark   bool   // state: background
-	slow   bool   // the line is paused
+	upto     int64  // read: the mark wanted
+	talkUpto int64  // of the conversation, likewise
+	author   uint32 // follow, unfollow
+	dark     bool   // state: background
+	slow     bool   // the line is paused
 
-	asked  uint32 // unread: what the answer said
-	marked bool   // read, upto 0: mark is what the answer said
-	mark   int64
+	asked     uint32 // unread: what the answer said
+	askedTalk uint32 // likewise, of the conversation
+	marked    bool   // read, upto 0: mark is what the answer said
+	mark      int64
 }
 
 func (c *Client) work() *task {
@@ -87,10 +94,10 @@ func (c *Client) done(w want) {
 // says what sync would, a page is for whoever looks at it, and an app that connects
 // is in the foreground.
 func (c *Client) hangUp() {
-	c.wants &^= wantSync | wantFeed | wantState
+	c.wants &^= wantSync | wantFeed | wantState | wantGot
 	if t := c.task; t != nil {
 		t.sent, t.later, t.dark, t.slow = 0, 0, false, false
-		t.got, t.held, t.before, t.behind = nil, nil, "", 0
+		t.got, t.held, t.before, t.behind, t.talking = nil, nil, "", 0, false
 	}
 	if c.wants == 0 {
 		c.task = nil
@@ -131,6 +138,15 @@ func (c *Client) request(w want, t *task) {
 		r = wire.Request{ID: reSync, Op: "sync", N: c.n, Has: wire.HasN}
 	case wantPages:
 		r = wire.Request{ID: int64(rePages + t.turn), Op: "feed", Limit: wire.MaxPage, Before: t.before}
+		if t.talking {
+			c.askTalk(&r)
+		}
+	case wantGot:
+		talk, _ := c.run.talk(c.user)
+		r = wire.Request{ID: reGot, Op: "received", Conversation: c.run.seen.conversation(talk), Upto: strconv.FormatInt(c.book.Last(talk), 10)}
+	case wantReadTalk:
+		talk, _ := c.run.talk(c.user)
+		r = wire.Request{ID: reReadTalk, Op: "read", Of: "messages", Conversation: c.run.seen.conversation(talk), Upto: strconv.FormatInt(t.talkUpto, 10)}
 	case wantRead:
 		r = wire.Request{ID: reRead, Op: "read", Of: "feed", Upto: strconv.FormatInt(t.upto, 10)}
 	case wantUnfollow:

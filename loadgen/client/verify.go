@@ -43,8 +43,11 @@ func (c *Client) Whole(t *ledger.Truth, grace time.Duration) bool {
 	if c.state != attached || c.wants != 0 {
 		return false
 	}
-	following := c.run.Graph.AppendFollowing(make([]uint32, 0, 2*c.run.Graph.Following), c.user)
+	following := c.lines()
 	whole := c.unread == c.book.Unread(t, c.user, following)
+	if talk, ok := c.run.talk(c.user); ok {
+		whole = whole && c.talked == c.book.UnreadTalk(t, c.user, talk)
+	}
 	c.book.Check(t, c.user, following, int64(grace), func(ledger.Kind, string) { whole = false })
 	return whole
 }
@@ -55,7 +58,7 @@ func (c *Client) Whole(t *ledger.Truth, grace time.Duration) bool {
 func (c *Client) Verify(t *ledger.Truth, grace time.Duration) (expected, taken int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	following := c.run.Graph.AppendFollowing(make([]uint32, 0, 2*c.run.Graph.Following), c.user)
+	following := c.lines()
 	switch {
 	case c.state != attached:
 		c.fault(ledger.Unrepaired, "it is not attached")
@@ -71,9 +74,25 @@ func (c *Client) Verify(t *ledger.Truth, grace time.Duration) (expected, taken i
 		if k.asked != want {
 			c.fault(ledger.Miscounted, fmt.Sprintf("%d are unread, the answer to unread says %d", want, k.asked))
 		}
+		c.verifyTalk(t)
 		if c.book.Mark != 0 && (!k.marked || k.mark != c.book.Mark) {
 			c.fault(ledger.WrongMark, fmt.Sprintf("the mark is at %d, and was put to %d", k.mark, c.book.Mark))
 		}
 	}
 	return expected, c.book.Taken()
+}
+
+// verifyTalk compares the counters of messages: the user is in one conversation only.
+func (c *Client) verifyTalk(t *ledger.Truth) {
+	talk, ok := c.run.talk(c.user)
+	if !ok {
+		return
+	}
+	want := c.book.UnreadTalk(t, c.user, talk)
+	if c.talked != want {
+		c.fault(ledger.Miscounted, fmt.Sprintf("%d messages are unread, the last counter pushed says %d", want, c.talked))
+	}
+	if asked := c.work().askedTalk; asked != want {
+		c.fault(ledger.Miscounted, fmt.Sprintf("%d messages are unread, the answer to unread says %d of the conversation", want, asked))
+	}
 }

@@ -65,7 +65,9 @@ func (c *Crowd) Drive(ctx context.Context, start int64) error {
 
 func (c *Crowd) do(t schedule.Task) {
 	if t.Post >= 0 {
-		c.mail.post(t)
+		if _, _, _, talks := c.plan.Talk(t.Actor); !t.Message() || talks {
+			c.mail.post(t)
+		}
 		return
 	}
 	if t.Actor != schedule.Everybody {
@@ -79,12 +81,23 @@ func (c *Crowd) do(t schedule.Task) {
 	}
 }
 
+// send has its author publish what a task says.
+func (c *Crowd) send(t *schedule.Task) {
+	if t.Message() {
+		c.own(t.Actor).Message(t.Post, c.run.Text(t))
+		return
+	}
+	c.own(t.Actor).Publish(t.Post, c.run.Text(t))
+}
+
 // act has one client do something. Who cannot just now does not: the next will.
 func (c *Crowd) act(t *schedule.Task, cl *client.Client) {
 	undo := t.Step.For.D()
 	switch t.Step.Do {
 	case scenario.Read:
 		cl.Read()
+	case scenario.ReadTalk:
+		cl.ReadTalk()
 	case scenario.Feed:
 		cl.Page()
 	case scenario.Unfollow:

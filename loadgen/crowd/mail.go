@@ -11,7 +11,7 @@ import (
 	"github.com/feedgate/feedgate/loadgen/schedule"
 )
 
-// mail is the posts of this process's users: those whose outcome is not known yet,
+// mail is the posts and messages of this process's users: those whose outcome is not known yet,
 // and those that the server has accepted. It grows with the posts.
 type mail struct {
 	crowd *Crowd
@@ -46,7 +46,7 @@ func (m *mail) post(t schedule.Task) {
 	m.of[t.Actor] = append(m.of[t.Actor], t.Post)
 	m.late.Add(time.Duration(now - m.crowd.run.Due(t.At)))
 	m.mu.Unlock()
-	m.crowd.own(t.Actor).Publish(t.Post, m.crowd.run.Text(&t))
+	m.crowd.send(&t)
 }
 
 // answered takes publish's answer. It is called with the client locked.
@@ -68,7 +68,8 @@ func (m *mail) answered(number int, id int64, err *wire.Error) {
 		m.crowd.run.Fault(ledger.Refused, l.task.Actor, fmt.Sprintf("post %d: %v", number, err))
 		return
 	}
-	m.accepted = append(m.accepted, ledger.Post{Number: number, Author: l.task.Actor, ID: id, Acked: now})
+	author, from := m.crowd.run.Line(&l.task)
+	m.accepted = append(m.accepted, ledger.Post{Number: number, Author: author, From: from, ID: id, Acked: now})
 	m.acks.Add(time.Duration(now - m.crowd.run.Due(l.task.At)))
 }
 
@@ -97,7 +98,7 @@ func (m *mail) again(number int) {
 	}
 	m.mu.Unlock()
 	if l != nil {
-		m.crowd.own(l.task.Actor).Publish(number, m.crowd.run.Text(&l.task))
+		m.crowd.send(&l.task)
 	}
 }
 
@@ -152,7 +153,8 @@ func (m *mail) outcome() (o Outcome) {
 	defer m.mu.Unlock()
 	o.Accepted = m.accepted
 	for number, l := range m.out {
-		o.Open = append(o.Open, ledger.Post{Number: number, Author: l.task.Actor})
+		author, from := m.crowd.run.Line(&l.task)
+		o.Open = append(o.Open, ledger.Post{Number: number, Author: author, From: from})
 	}
 	return o
 }

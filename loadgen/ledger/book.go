@@ -7,6 +7,9 @@ type Book struct {
 	Base uint32 // the feed's unread counter when the run began
 	Mark int64  // the read mark that the server has confirmed in this run; 0: none
 
+	TalkBase uint32 // the counter of messages when the run began
+	TalkMark int64  // the read mark of the conversation that the server has confirmed in this run; 0: none
+
 	newest int64
 	edges  []edge // ascending by author: those that something came from
 	churn  *churn // nil: nobody was followed or unfollowed in this run
@@ -36,7 +39,15 @@ func (b *Book) Knows(author uint32) bool {
 	return there
 }
 
-// Newest is the greatest id that has come.
+// Last is the id of the last that came from an author, 0 when nothing has.
+func (b *Book) Last(author uint32) int64 {
+	if !b.Knows(author) {
+		return 0
+	}
+	return b.find(author).last
+}
+
+// Newest is the greatest id of a post that has come.
 func (b *Book) Newest() int64 { return b.newest }
 
 // Event takes a post that came as an event, and was due to be published at a time,
@@ -58,7 +69,7 @@ func (b *Book) Event(author uint32, id, due int64) Kind {
 	}
 	e.last = id
 	e.count++
-	b.newest = max(b.newest, id)
+	b.came(author, id)
 	return ""
 }
 
@@ -74,11 +85,17 @@ func (b *Book) Page(author uint32, id int64) bool {
 	}
 	e.last = id
 	e.count++
-	b.newest = max(b.newest, id)
+	b.came(author, id)
 	return true
 }
 
-// Taken is how many posts came.
+func (b *Book) came(author uint32, id int64) {
+	if author < Talk {
+		b.newest = max(b.newest, id)
+	}
+}
+
+// Taken is how many posts and messages came.
 func (b *Book) Taken() (n int) {
 	for i := range b.edges {
 		n += int(b.edges[i].count)

@@ -12,7 +12,7 @@ import (
 func world(t testing.TB) *Truth {
 	t.Helper()
 	truth, err := NewTruth([]Post{
-		{0, 1, 100, 10}, {1, 2, 110, 20}, {2, 1, 120, 30}, {3, 3, 130, 40}, {4, 1, 140, 50}, {5, 9, 150, 60}, {6, 2, 160, 70},
+		{0, 1, 0, 100, 10}, {1, 2, 0, 110, 20}, {2, 1, 0, 120, 30}, {3, 3, 0, 130, 40}, {4, 1, 0, 140, 50}, {5, 9, 0, 150, 60}, {6, 2, 0, 160, 70},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +223,7 @@ func TestUnfollowsAndFollows(t *testing.T) {
 }
 
 func TestOneIDForTwoPosts(t *testing.T) {
-	if _, err := NewTruth([]Post{{0, 1, 100, 1}, {1, 2, 100, 2}}); err == nil {
+	if _, err := NewTruth([]Post{{0, 1, 0, 100, 1}, {1, 2, 0, 100, 2}}); err == nil {
 		t.Error("it is accepted")
 	}
 }
@@ -270,7 +270,7 @@ func FuzzBook(f *testing.F) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		var posts []Post
 		for i := range 30 {
-			posts = append(posts, Post{i, uint32(r.IntN(4)), int64(i+1) * 10, 1})
+			posts = append(posts, Post{i, uint32(r.IntN(4)), 0, int64(i+1) * 10, 1})
 		}
 		truth, err := NewTruth(posts)
 		if err != nil {
@@ -318,4 +318,46 @@ func sameByAuthor(a, b []Post) bool {
 		}
 	}
 	return true
+}
+
+// TestConversation: messages are a line like an author's; one's own do not count.
+func TestConversation(t *testing.T) {
+	truth, err := NewTruth([]Post{
+		{0, Talk + 3, 9, 100, 1}, {1, Talk + 3, 1, 110, 1}, {2, Talk + 3, 2, 120, 1}, {3, Talk + 4, 1, 130, 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Book{TalkBase: 5}
+	for _, id := range []int64{100, 110} {
+		if k := b.Event(Talk+3, id, 0); k != "" {
+			t.Fatal(k)
+		}
+	}
+	check := func(want string) {
+		t.Helper()
+		var got []string
+		b.Check(truth, 9, []uint32{Talk + 3}, 0, func(k Kind, _ string) { got = append(got, string(k)) })
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("got %q, want %q", s, want)
+		}
+	}
+	check("missing")
+	if k := b.Event(Talk+3, 120, 0); k != "" {
+		t.Fatal(k)
+	}
+	check("")
+	if n := b.UnreadTalk(truth, 9, Talk+3); n != 5+2 {
+		t.Errorf("%d are unread, want those from before and 2", n)
+	}
+	b.TalkMark = 110
+	if n := b.UnreadTalk(truth, 9, Talk+3); n != 1 {
+		t.Errorf("%d are unread above the mark, want 1", n)
+	}
+	if b.Unread(truth, 9, []uint32{Talk + 3}) != 0 || b.Newest() != 0 {
+		t.Error("messages count as posts")
+	}
+	if k := b.Event(Talk+3, 110, 0); k != Swapped {
+		t.Errorf("an older message is %q", k)
+	}
 }

@@ -9,7 +9,7 @@ import (
 const MaxCount = 9_999
 
 // Check compares a book with what was published. following is whom the user follows
-// by the graph, ascending. A post that had its ok more than grace nanoseconds before
+// by the graph, ascending, and the conversation that the user is in. A post that had its ok more than grace nanoseconds before
 // an unfollow was asked for must have come; one that is younger may have.
 func (b *Book) Check(t *Truth, user uint32, following []uint32, grace int64, fault func(Kind, string)) (expected int) {
 	for _, author := range with(following, user) {
@@ -73,10 +73,25 @@ func (b *Book) Unread(t *Truth, user uint32, following []uint32) uint32 {
 		n = int(b.Base)
 	}
 	for _, author := range following {
-		if author == user || b.churn.phase(author) != follows {
+		if author == user || author >= Talk || b.churn.phase(author) != follows {
 			continue
 		}
 		n += len(t.above(author, max(b.Mark, b.churn.since(author))).ids)
+	}
+	return uint32(min(n, MaxCount))
+}
+
+// UnreadTalk is what the counter of a conversation must be, and that of all messages
+// where there is no other.
+func (b *Book) UnreadTalk(t *Truth, user, talk uint32) uint32 {
+	n := 0
+	if b.TalkMark == 0 {
+		n = int(b.TalkBase)
+	}
+	for _, from := range t.above(talk, b.TalkMark).from {
+		if from != user {
+			n++
+		}
 	}
 	return uint32(min(n, MaxCount))
 }

@@ -6,13 +6,19 @@ import (
 	"sort"
 )
 
-// Post is a post that was published: the server has said so.
+// Post is a post or a message that was published: the server has said so.
 type Post struct {
 	Number int    // of the schedule
-	Author uint32 // who published it
+	Author uint32 // who published it; of a message, Talk and the conversation's number
+	From   uint32 // of a message, who sent it
 	ID     int64  // what the server called it
 	Acked  int64  // when its ok came, CLOCK_MONOTONIC in nanoseconds; 0: never, but it was seen
 }
+
+// Talk is added to a conversation's number to make of it an author's: a conversation
+// is a line of posts like a person's, and what holds for one holds for the other. Only
+// the sender of each message has to be known beside.
+const Talk uint32 = 1 << 31
 
 // Truth is everything that was published, by all processes together.
 type Truth struct {
@@ -20,10 +26,11 @@ type Truth struct {
 	ids   map[int64]int // number by id
 }
 
-// line is one author's posts.
+// line is one author's posts, or one conversation's messages.
 type line struct {
-	ids   []int64 // ascending
-	acked []int64 // of each
+	ids   []int64  // ascending
+	acked []int64  // of each
+	from  []uint32 // of each, in a conversation
 }
 
 // NewTruth sorts posts. It is an error if the server gave one id to two of them.
@@ -50,6 +57,9 @@ func NewTruth(posts []Post) (*Truth, error) {
 			t.lines[p.Author] = l
 		}
 		l.ids, l.acked = append(l.ids, p.ID), append(l.acked, p.Acked)
+		if p.Author >= Talk {
+			l.from = append(l.from, p.From)
+		}
 	}
 	return t, nil
 }
@@ -70,7 +80,11 @@ func (t *Truth) above(author uint32, since int64) line {
 		return line{}
 	}
 	i := sort.Search(len(l.ids), func(i int) bool { return l.ids[i] > since })
-	return line{l.ids[i:], l.acked[i:]}
+	rest := line{ids: l.ids[i:], acked: l.acked[i:]}
+	if l.from != nil {
+		rest.from = l.from[i:]
+	}
+	return rest
 }
 
 // settled is how many of the line's first posts had their ok before a time.

@@ -22,6 +22,14 @@ func (s *Server) answer(c *conn, q *wire.Request) {
 			s.fanOut(p)
 		}
 		c.ok(q, &wire.Posted{Post: *p})
+	case "message":
+		s.message(c, u, q)
+	case "messages":
+		s.messages(c, u, q)
+	case "conversations":
+		s.conversations(c, u, q)
+	case "received":
+		c.ok(q, wire.Got{Upto: number(q.Upto)})
 	case "follow":
 		id := s.id()
 		s.follow(u, q.User, id)
@@ -47,7 +55,16 @@ func (s *Server) answer(c *conn, q *wire.Request) {
 		if s.tell(CountAnswered) {
 			counts.Feed++
 		}
-		c.ok(q, &wire.Counters{Counts: counts})
+		o := &wire.Counters{Counts: counts}
+		for _, t := range u.talks {
+			if n := t.unread(u.name); n > 0 {
+				if s.tell(CountTalk) {
+					n++
+				}
+				o.Chats = append(o.Chats, wire.ChatCount{Conversation: t.id, Unread: n})
+			}
+		}
+		c.ok(q, o)
 	case "sync":
 		c.ok(q, wire.Empty{})
 		s.replay(c, u, q.N)
@@ -109,6 +126,10 @@ func (s *Server) counted(u *user) {
 }
 
 func (s *Server) read(c *conn, u *user, q *wire.Request) {
+	if q.Of == "messages" {
+		s.readTalk(c, u, q)
+		return
+	}
 	upto, err := strconv.ParseInt(q.Upto, 10, 64)
 	if err != nil {
 		c.refuse(q, "bad_request")

@@ -4,6 +4,7 @@
 //
 //	HTTP following ──▶ user.follows
 //	publish        ──▶ every follower's stream ──▶ their sockets
+//	message        ──▶ every member's stream ──▶ their sockets
 //	                        ▲ lies are told here, and in the answers
 //
 // One mutex guards everything: it is made to be right, not fast.

@@ -29,6 +29,13 @@ const (
 	ResetHides      Lie = "reset, and hide a post from the page"
 	UnfollowIgnored Lie = "go on after an unfollow"
 	FollowLate      Lie = "begin late after a follow" // the first post above the follow's id does not come
+	DropMessage     Lie = "drop a message"            // for one member; the numbers close up
+	DoubleMessage   Lie = "double a message"          // as two events
+	SwapMessages    Lie = "swap two messages"         // of one conversation, for one member
+	StrayMessage    Lie = "deliver a message to a stranger"
+	CountMessages   Lie = "push a count of messages off by one"
+	CountTalk       Lie = "answer a conversation's count off by one"
+	TalkForgotten   Lie = "forget a conversation's read mark"
 )
 
 // Kinds are the faults that a lie may show as; the load generator has to find at
@@ -64,5 +71,12 @@ func Kinds() []struct {
 		{ResetHides, []ledger.Kind{ledger.Missing}},
 		{UnfollowIgnored, []ledger.Kind{ledger.Unexpected}},
 		{FollowLate, []ledger.Kind{ledger.Missing}},
+		{DropMessage, []ledger.Kind{ledger.Missing}},
+		{DoubleMessage, []ledger.Kind{ledger.Doubled}},
+		{SwapMessages, []ledger.Kind{ledger.Swapped}},
+		{StrayMessage, []ledger.Kind{ledger.Unexpected}},
+		{CountMessages, []ledger.Kind{ledger.Miscounted}},
+		{CountTalk, []ledger.Kind{ledger.Miscounted}},
+		{TalkForgotten, []ledger.Kind{ledger.WrongMark, ledger.Miscounted}},
 	}
 }

@@ -24,7 +24,9 @@ type Server struct {
 	users     map[string]*user // guarded by mu, as is all below
 	fans      map[string]map[string]bool
 	conns     map[*conn]bool
-	keys      map[string]*wire.Post // by user and idempotency key
+	keys      map[string]*wire.Post    // by user and idempotency key
+	talks     map[string]*talk         // conversations, by their members
+	sent      map[string]*wire.Message // by user and idempotency key
 	lastID    int64
 	delivered int // events so far
 	told      bool
@@ -33,21 +35,24 @@ type Server struct {
 
 // user is a user's stream and what it is made of.
 type user struct {
-	name    string
-	follows map[string]int64 // since
-	stream  string
-	n       uint64
-	v       uint64
-	tail    []frame // all events so far
-	posts   []*wire.Post
-	mark    int64
-	off     uint32     // a lie: added to the counter
-	forgets bool       // a lie: the read mark stays where it is
-	hidden  int64      // a lie: an id that is not shown on pages
-	slow    string     // a lie: an author whose next post does not come
-	held    *wire.Post // a lie: to be sent behind the next of its author
-	late    []byte     // a lie: a frame to be sent behind the next
-	ignored string     // a lie: an author whose posts come although they are not followed any more
+	name     string
+	follows  map[string]int64 // since
+	stream   string
+	n        uint64
+	v        uint64
+	tail     []frame // all events so far
+	posts    []*wire.Post
+	mark     int64
+	off      uint32        // a lie: added to the counter
+	forgets  bool          // a lie: the read mark stays where it is
+	hidden   int64         // a lie: an id that is not shown on pages
+	slow     string        // a lie: an author whose next post does not come
+	held     *wire.Post    // a lie: to be sent behind the next of its author
+	late     []byte        // a lie: a frame to be sent behind the next
+	talks    []*talk       // the user's conversations
+	offTalk  uint32        // a lie: added to the counter of messages
+	heldTalk *wire.Message // a lie: to be sent behind the next of its conversation
+	ignored  string        // a lie: an author whose posts come although they are not followed any more
 }
 
 // frame is an event as it was first sent.
@@ -66,6 +71,7 @@ func New(lie Lie, secret string) (*Server, error) {
 	s := &Server{
 		lie: lie, secret: []byte(secret), addr: l.Addr().String(),
 		users: map[string]*user{}, fans: map[string]map[string]bool{}, conns: map[*conn]bool{}, keys: map[string]*wire.Post{},
+		talks: map[string]*talk{}, sent: map[string]*wire.Message{},
 	}
 	m := http.NewServeMux()
 	m.HandleFunc("POST /v1/following", s.postFollowing)
@@ -131,7 +137,13 @@ func (u *user) unread() (n uint32) {
 	return n
 }
 
-func (u *user) counts() wire.Counts { return wire.Counts{Feed: u.unread() + u.off, V: u.v} }
+func (u *user) counts() wire.Counts {
+	c := wire.Counts{Feed: u.unread() + u.off, Messages: u.offTalk, V: u.v}
+	for _, t := range u.talks {
+		c.Messages += t.unread(u.name)
+	}
+	return c
+}
 
 // bearer is who a request is by, "" for nobody.
 func (s *Server) bearer(r *http.Request) string {

@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"math"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -10,8 +11,22 @@ import (
 // without a system call.
 var (
 	zero   = time.Now()
-	zeroNS = monotonic() - int64(time.Since(zero))
+	zeroNS = offset()
 )
+
+// offset is CLOCK_MONOTONIC at zero, read between two readings of the other clock: of
+// some tries that in which least time passed, as a process may be put aside at any.
+func offset() (ns int64) {
+	least := int64(math.MaxInt64)
+	for range 16 {
+		before := monotonic()
+		since := int64(time.Since(zero))
+		if took := monotonic() - before; took < least {
+			least, ns = took, before+took/2-since
+		}
+	}
+	return ns
+}
 
 // Now is CLOCK_MONOTONIC in nanoseconds, the same for all processes of the machine.
 func Now() int64 { return zeroNS + int64(time.Since(zero)) }

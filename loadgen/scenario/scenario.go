@@ -21,6 +21,7 @@ type Scenario struct {
 	Feed     int      `json:"feed"`     // newest posts asked for with connect, 0 to 100
 	ReadAll  bool     `json:"read_all"` // clients mark all as read before the first step
 	Patience Duration `json:"patience"` // what is not repaired by then, after the last step, is lost
+	Talk     int      `json:"talk"`     // members of each conversation, 2 to 256: neighbours talk to each other. 0: nobody does
 
 	Steps []Step `json:"steps"`
 }
@@ -31,7 +32,7 @@ type Step struct {
 	Rate  float64    `json:"rate,omitempty"`  // times per second, evenly
 	At    []Duration `json:"at,omitempty"`    // instead of a rate: when, from the start
 	By    Who        `json:"by,omitempty"`    // post: by whom; "anyone" without it
-	Size  int        `json:"size,omitempty"`  // post: bytes of text
+	Size  int        `json:"size,omitempty"`  // post, message: bytes of text
 	Share float64    `json:"share,omitempty"` // with at: the part of all clients that does it, 0 to 1
 	For   Duration   `json:"for,omitempty"`   // unfollow, background, pause: undone after so long
 }
@@ -41,7 +42,9 @@ type Verb string
 
 const (
 	Post       Verb = "post"       // somebody publishes
+	Message    Verb = "message"    // somebody writes to those they talk to
 	Read       Verb = "read"       // a client marks what it has as read
+	ReadTalk   Verb = "read_talk"  // a client marks the messages that it has as read
 	Feed       Verb = "feed"       // a client asks for a page
 	Unfollow   Verb = "unfollow"   // a client unfollows somebody, and follows them again
 	Background Verb = "background" // a client takes counters only, for a while
@@ -64,6 +67,7 @@ const (
 	maxTimes    = 10_000
 	maxDuration = 24 * time.Hour
 	maxText     = 8_000 // the protocol's
+	maxTalk     = 256   // likewise
 )
 
 // Duration is a time.Duration that is written as "1m30s".
@@ -110,12 +114,16 @@ func (st *Step) fill() {
 		if st.Size == 0 {
 			st.Size = 160
 		}
+	case Message:
+		if st.Size == 0 {
+			st.Size = 160
+		}
 	case Unfollow, Background, Pause:
 		if st.For == 0 {
 			st.For = Duration(5 * time.Second)
 		}
 	}
-	if len(st.At) > 0 && st.Share == 0 && st.Do != Post {
+	if len(st.At) > 0 && st.Share == 0 && !st.Publishes() {
 		st.Share = 1
 	}
 }
@@ -134,12 +142,17 @@ func (s *Scenario) Validate() error {
 		return fmt.Errorf("scenario %s: want a ramp up to %d per second, got %v", s.Name, maxRate, s.Ramp)
 	case s.Feed < 0 || s.Feed > 100:
 		return fmt.Errorf("scenario %s: want a feed of 0 to 100 posts, got %d", s.Name, s.Feed)
+	case s.Talk < 0 || s.Talk == 1 || s.Talk > maxTalk:
+		return fmt.Errorf("scenario %s: want 2 to %d who talk to each other, or 0, got %d", s.Name, maxTalk, s.Talk)
 	case len(s.Steps) > maxSteps:
 		return fmt.Errorf("scenario %s: %d steps, of at most %d", s.Name, len(s.Steps), maxSteps)
 	}
 	for i := range s.Steps {
 		if err := s.Steps[i].validate(); err != nil {
 			return fmt.Errorf("scenario %s: step %d (%s): %w", s.Name, i+1, s.Steps[i].Do, err)
+		}
+		if do := s.Steps[i].Do; (do == Message || do == ReadTalk) && s.Talk == 0 {
+			return fmt.Errorf("scenario %s: step %d (%s) needs \"talk\": how many talk to each other", s.Name, i+1, do)
 		}
 		if s.Steps[i].Do == Unfollow && !s.ReadAll {
 			return fmt.Errorf("scenario %s: step %d unfollows, so it needs \"read_all\": how many of those "+
@@ -158,9 +171,16 @@ func (st *Step) validate() error {
 		if st.Size < MinText || st.Size > maxText {
 			return fmt.Errorf("want %d to %d bytes of text, got %d", MinText, maxText, st.Size)
 		}
-	case Read, Feed, Unfollow, Background, Drop, Pause:
+	case Message:
+		if st.By != "" {
+			return errors.New("only a post has by")
+		}
+		if st.Size < MinText || st.Size > maxText {
+			return fmt.Errorf("want %d to %d bytes of text, got %d", MinText, maxText, st.Size)
+		}
+	case Read, ReadTalk, Feed, Unfollow, Background, Drop, Pause:
 		if st.By != "" || st.Size != 0 {
-			return errors.New("only a post has by and size")
+			return errors.New("only a post has by, and only a post or a message size")
 		}
 	default:
 		return errors.New("nobody knows how to do that")
@@ -176,7 +196,7 @@ func (st *Step) validate() error {
 			return errors.New("want times in ascending order, none before the start")
 		}
 	}
-	if !(st.Share >= 0 && st.Share <= 1) || st.Share > 0 && (st.Rate > 0 || st.Do == Post) {
+	if !(st.Share >= 0 && st.Share <= 1) || st.Share > 0 && (st.Rate > 0 || st.Publishes()) {
 		return errors.New("want a share of 0 to 1, and only for what clients do at given times")
 	}
 	if st.For < 0 || st.For.D() > maxDuration {
@@ -185,5 +205,8 @@ func (st *Step) validate() error {
 	return nil
 }
 
-// MinText is the bytes that a post's text has at least: it says which post it is.
+// Publishes reports whether the step makes something that others are to get.
+func (st *Step) Publishes() bool { return st.Do == Post || st.Do == Message }
+
+// MinText is the bytes that the text of a post or a message has at least: it says which it is.
 const MinText = 64

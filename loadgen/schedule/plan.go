@@ -15,7 +15,7 @@ type Task struct {
 	At    time.Duration // since the start
 	Step  *scenario.Step
 	Actor uint32 // the user, or Everybody: those of whom Picks is true
-	Post  int    // a post's number, 0, 1, 2 …; -1: it is none
+	Post  int    // the number of a post or a message, 0, 1, 2 …; -1: it is neither
 	Dice  uint64 // for what else is chosen, the same in every process
 }
 
@@ -24,10 +24,14 @@ func (t *Task) Picks(user uint32) bool {
 	return float64(graph.Mix(t.Dice^uint64(user))>>11)/(1<<53) < t.Step.Share
 }
 
+// Message reports whether the task is a message.
+func (t *Task) Message() bool { return t.Step.Do == scenario.Message }
+
 // Plan is a whole run's.
 type Plan struct {
 	seed  uint64
 	conns int // users 0 … conns-1 are connected, and act
+	talk  int // members of a conversation, 0: there is none
 	lines []line
 	posts int
 }
@@ -38,12 +42,12 @@ type line struct {
 	salt  uint64
 	n     int           // how many there are
 	phase time.Duration // of the first, for those with a rate
-	post  int           // number of its first post; -1: it has none
+	post  int           // number of its first post or message; -1: it has none
 }
 
 // New works a scenario out for so many clients.
 func New(s *scenario.Scenario, seed uint64, conns int) *Plan {
-	p := &Plan{seed: seed, conns: conns}
+	p := &Plan{seed: seed, conns: conns, talk: s.Talk}
 	for i := range s.Steps {
 		st := &s.Steps[i]
 		l := line{step: st, salt: graph.Mix(seed + uint64(i)*0x1000193), post: -1}
@@ -56,7 +60,7 @@ func New(s *scenario.Scenario, seed uint64, conns int) *Plan {
 				l.n++
 			}
 		}
-		if st.Do == scenario.Post {
+		if st.Publishes() {
 			l.post = p.posts
 			p.posts += l.n
 		}
@@ -65,7 +69,19 @@ func New(s *scenario.Scenario, seed uint64, conns int) *Plan {
 	return p
 }
 
-// Posts is how many there will be.
+// Talk is the conversation of a user: its number, and its members from … to-1. ok is
+// false for who has nobody to talk to.
+func (p *Plan) Talk(user uint32) (number, from, to uint32, ok bool) {
+	if p.talk == 0 {
+		return 0, 0, 0, false
+	}
+	number = user / uint32(p.talk)
+	from = number * uint32(p.talk)
+	to = min(from+uint32(p.talk), uint32(p.conns))
+	return number, from, to, to-from >= 2 && user < to
+}
+
+// Posts is how many posts and messages there will be.
 func (p *Plan) Posts() int { return p.posts }
 
 // Tasks is how many there will be, a share of all clients counting as one.
@@ -101,7 +117,7 @@ func (l *line) task(k, conns int) Task {
 	return t
 }
 
-// Post is the task of a post by its number; ok is false for a number that none has.
+// Post is the task of a post or a message by its number; ok is false for a number that none has.
 func (p *Plan) Post(number int) (t Task, ok bool) {
 	for i := range p.lines {
 		l := &p.lines[i]

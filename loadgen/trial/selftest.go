@@ -16,8 +16,10 @@ import (
 )
 
 // selfTest is what is run against the liar: everything that a client does.
-const selfTest = `{"name":"self-test","duration":"2500ms","quiet":"300ms","patience":"4s","ramp":500,"read_all":true,"steps":[
+const selfTest = `{"name":"self-test","duration":"2500ms","quiet":"300ms","patience":"4s","ramp":500,"read_all":true,"talk":3,"steps":[
 	{"do":"post","rate":80,"size":80},
+	{"do":"message","rate":60,"size":80},
+	{"do":"read_talk","rate":30},
 	{"do":"read","rate":20},
 	{"do":"feed","rate":5},
 	{"do":"unfollow","rate":10,"for":"500ms"},

@@ -1,12 +1,101 @@
-// The demo page: one user's feed, live. It stands on feedgate.js as an app
-// would; what comes from others is shown through textContent only.
+// The demo page: one user's feed, notifications, conversations and jobs, live. It
+// stands on feedgate.js as an app would.
+import { Bell } from './bell.js';
+import { Chat, wireChat } from './chat.js';
+import { Feed, wireCompose } from './feed.js';
 import { Feedgate } from './feedgate.js';
-
-const $ = (id) => document.getElementById(id);
-const MAX_TEXT = 8_000; // bytes, after trimming
+import { Jobs, wireJobs } from './jobs.js';
+import { People } from './people.js';
+import { $, attempt, paintAvatar, seconds } from './ui.js';
 
 // One sign-in's state; a new one begins with the next.
 let session = null;
+
+class Session {
+  line = null; // the socket, for the button that cuts it
+  tab = 'feed';
+
+  constructor(user) {
+    this.user = user;
+    this.gate = new Feedgate({
+      getToken: () => devToken(user),
+      expand: true,
+      onState: (state, detail) => this.showState(state, detail),
+      onPage: (page) => this.feed.showPage(page),
+      onEvent: (event) => this.apply(event),
+      onUnread: (unread) => this.showUnread(unread),
+      onReset: (reset) => this.reload(reset),
+      onTyping: (typing) => this.chat.showTyping(typing),
+      onPresence: (one) => this.people.showPresence(one),
+      env: { WebSocket: recordingSocket((socket) => { this.line = socket; }) },
+    });
+    this.feed = new Feed(this);
+    this.bell = new Bell(this);
+    this.chat = new Chat(this);
+    this.jobs = new Jobs(this);
+    this.people = new People(this);
+  }
+
+  apply(event) {
+    if (event.type === 'read') note(`read mark of ${event.of} moved`);
+    for (const part of [this.feed, this.bell, this.chat, this.jobs]) part.apply(event);
+    if (event.type === 'notification' && this.tab === 'bell') attempt(this.bell.markAll());
+    this.drawPosition();
+  }
+
+  async reload(reset) {
+    note(`reset: ${reset.reason}`, true);
+    this.bell.asked = false;
+    await Promise.all([this.feed.reload(), this.chat.reload(), this.bell.reload()].map((done) => attempt(done)));
+  }
+
+  showState(state, detail) {
+    const wait = detail.delay === undefined ? '' : ` ${seconds(detail.delay)}`;
+    $('state').dataset.state = state;
+    $('state').textContent = state === 'waiting' ? 'reconnecting' : state;
+    $('cut').disabled = state !== 'connected';
+    if (state === 'connected') {
+      note(detail.resumed ? `resumed; missed events: ${detail.replay}` : 'connected', true);
+      this.drawPosition();
+      attempt(this.people.load());
+      attempt(this.people.loadName());
+    } else if (state === 'waiting') {
+      note(`lost (${[detail.code, detail.reason].filter(Boolean).join(' ')}), back in${wait}`, true);
+    } else if (state === 'stopped') {
+      note(`stopped: ${detail.code} ${detail.reason}`, true);
+    }
+  }
+
+  showUnread({ feed, notifications, messages }) {
+    this.feed.showUnread(feed);
+    this.bell.showUnread(notifications);
+    this.chat.showUnread(messages);
+    const all = feed + notifications + messages;
+    document.title = all ? `(${all >= 9_999 ? '9999+' : all}) feedgate` : 'feedgate';
+    this.drawPosition();
+  }
+
+  showTab(name) {
+    this.tab = name;
+    for (const tab of document.querySelectorAll('[role="tab"]')) {
+      const chosen = tab.dataset.tab === name;
+      tab.setAttribute('aria-selected', chosen);
+      tab.tabIndex = chosen ? 0 : -1;
+      $(tab.getAttribute('aria-controls')).hidden = !chosen;
+    }
+    if (name !== 'chat') this.chat.leave();
+    const shown = { bell: this.bell, chat: this.chat, jobs: this.jobs }[name];
+    if (shown) attempt(shown.show());
+  }
+
+  // remember offers a name for following and writing to, in all tabs.
+  remember(name) { remember(name); }
+
+  drawPosition() {
+    $('stream').textContent = this.gate.stream ?? '–';
+    $('n').textContent = this.gate.n;
+  }
+}
 
 // ---- signing in ----
 
@@ -33,217 +122,6 @@ function signIn(user) {
   session.gate.start();
 }
 
-// ---- one user's feed ----
-
-class Session {
-  posts = new Map(); // id → post, as shown
-  gone = new Set(); // ids withdrawn while a page was on its way
-  following = new Set();
-  followed = 0; // changes made here: a list asked for before one is out of date
-  next = ''; // where older posts go on; '' at the end
-  unread = 0;
-  line = null; // the socket, for the button that cuts it
-
-  constructor(user) {
-    this.user = user;
-    this.gate = new Feedgate({
-      getToken: () => devToken(user),
-      onState: (state, detail) => this.showState(state, detail),
-      onPage: (page) => this.showPage(page),
-      onEvent: (event) => this.apply(event),
-      onUnread: (unread) => this.showUnread(unread.feed),
-      onReset: (reset) => {
-        note(`reset: ${reset.reason}`, true);
-        this.reload();
-      },
-      env: { WebSocket: recordingSocket((socket) => { this.line = socket; }) },
-    });
-  }
-
-  apply(event) {
-    switch (event.type) {
-      case 'post':
-        this.posts.set(event.id, event);
-        remember(event.author);
-        break;
-      case 'post_deleted':
-        this.gone.add(event.post);
-        this.posts.delete(event.post);
-        break;
-      case 'read':
-        note(`read mark of ${event.of} moved`);
-        break;
-    }
-    this.draw();
-  }
-
-  showPage({ posts, next }) {
-    this.take(posts);
-    this.next = next;
-    this.draw();
-  }
-
-  // take merges a page: by id, and without what was withdrawn meanwhile.
-  take(posts) {
-    for (const post of posts) {
-      if (!this.gone.has(post.id)) this.posts.set(post.id, post);
-      remember(post.author);
-    }
-  }
-
-  // reload shows a fresh first page. What was shown before and is not on it
-  // goes; what arrives while it is on its way stays.
-  async reload() {
-    const before = [...this.posts.keys()];
-    const page = await this.patiently(() => this.gate.feed());
-    const fresh = new Set(page.posts.map((post) => post.id));
-    for (const id of before) if (!fresh.has(id)) this.posts.delete(id);
-    this.showPage(page);
-  }
-
-  // patiently asks until there is an answer: a reset must not be left half done.
-  async patiently(ask) {
-    for (;;) {
-      try {
-        return await ask();
-      } catch (error) {
-        if (!error.retryable) throw error;
-        await new Promise((resolve) => { setTimeout(resolve, 2_000); });
-      }
-    }
-  }
-
-  async older() {
-    const page = await this.gate.feed({ before: this.next });
-    this.showPage(page);
-  }
-
-  async loadFollowing() {
-    const followed = this.followed;
-    const following = new Set();
-    for (let before = ''; ;) {
-      const answer = await fetch(`/v1/following?limit=100${before && `&before=${encodeURIComponent(before)}`}`, {
-        headers: { Authorization: `Bearer ${await devToken(this.user)}` },
-      });
-      if (!answer.ok) throw new Error(`following: ${answer.status}`);
-      const { users, next } = await answer.json();
-      for (const user of users) following.add(user);
-      if (!next) break;
-      before = next;
-    }
-    if (followed !== this.followed) return this.loadFollowing();
-    this.following = following;
-    this.drawFollowing();
-  }
-
-  async follow(user) {
-    await this.gate.follow(user);
-    this.followed++;
-    this.following.add(user);
-    remember(user);
-    this.drawFollowing();
-    await this.reload(); // their older posts belong on the page now
-  }
-
-  async unfollow(user) {
-    await this.gate.unfollow(user);
-    this.followed++;
-    this.following.delete(user);
-    this.drawFollowing();
-    await this.reload();
-  }
-
-  // ---- drawing ----
-
-  showState(state, detail) {
-    const wait = detail.delay === undefined ? '' : ` ${seconds(detail.delay)}`;
-    $('state').dataset.state = state;
-    $('state').textContent = state === 'waiting' ? 'reconnecting' : state;
-    $('cut').disabled = state !== 'connected';
-    if (state === 'connected') {
-      note(detail.resumed ? `resumed; missed events: ${detail.replay}` : 'connected', true);
-      this.drawPosition();
-      attempt(this.loadFollowing());
-    } else if (state === 'waiting') {
-      note(`lost (${[detail.code, detail.reason].filter(Boolean).join(' ')}), back in${wait}`, true);
-    } else if (state === 'stopped') {
-      note(`stopped: ${detail.code} ${detail.reason}`, true);
-    }
-  }
-
-  showUnread(count) {
-    this.unread = count;
-    const text = count >= 9_999 ? '9999+' : String(count);
-    $('badge').textContent = text;
-    $('badge').hidden = count === 0;
-    $('badge').setAttribute('aria-label', `${text} unread`);
-    $('mark').disabled = count === 0;
-    document.title = count ? `(${text}) feedgate` : 'feedgate';
-    this.draw();
-  }
-
-  draw() {
-    this.drawPosition();
-    const newestFirst = [...this.posts.values()].sort((a, b) => compareIds(b.id, a.id));
-    let unread = this.unread; // the newest by others are the unread ones
-    let place = $('posts').firstElementChild;
-    for (const post of newestFirst) {
-      let item = place;
-      if (item?.dataset.id !== post.id) {
-        // Rows that are already there keep their focus and selection.
-        item = document.querySelector(`#posts > [data-id="${post.id}"]`) ?? this.postItem(post);
-        $('posts').insertBefore(item, place);
-      } else {
-        place = item.nextElementSibling;
-      }
-      item.classList.toggle('unread', post.author !== this.user && unread-- > 0);
-    }
-    while (place) {
-      const following = place.nextElementSibling;
-      place.remove();
-      place = following;
-    }
-    $('empty').hidden = newestFirst.length > 0;
-    $('older').hidden = !this.next;
-  }
-
-  postItem(post) {
-    const item = $('post').content.cloneNode(true).firstElementChild;
-    item.dataset.id = post.id;
-    paintAvatar(item.querySelector('.avatar'), post.author);
-    item.querySelector('.author').textContent = post.author;
-    item.querySelector('.text').textContent = post.text;
-    const time = item.querySelector('time');
-    time.dateTime = post.at;
-    time.title = new Date(post.at).toLocaleString();
-    time.textContent = clock(new Date(post.at));
-    const remove = item.querySelector('.delete');
-    remove.hidden = post.author !== this.user;
-    remove.setAttribute('aria-label', `Delete the post of ${time.textContent}`);
-    remove.addEventListener('click', () => attempt(this.gate.delete(post.id), remove));
-    return item;
-  }
-
-  drawFollowing() {
-    $('nobody').hidden = this.following.size > 0;
-    $('following-count').textContent = this.following.size || '';
-    $('following').replaceChildren(...[...this.following].sort().map((user) => {
-      const item = $('followed').content.cloneNode(true).firstElementChild;
-      paintAvatar(item.querySelector('.avatar'), user);
-      item.querySelector('.name').textContent = user;
-      const button = item.querySelector('button');
-      button.setAttribute('aria-label', `Unfollow ${user}`);
-      button.addEventListener('click', () => attempt(this.unfollow(user), button));
-      return item;
-    }));
-  }
-
-  drawPosition() {
-    $('stream').textContent = this.gate.stream ?? '–';
-    $('n').textContent = this.gate.n;
-  }
-}
-
 // ---- what the user does ----
 
 // On a narrow screen the feed comes first: what stands beside it begins folded.
@@ -251,69 +129,47 @@ if (matchMedia('(max-width: 48rem)').matches) {
   for (const details of document.querySelectorAll('aside details')) details.open = false;
 }
 
-$('text').addEventListener('input', checkText);
-$('text').addEventListener('keydown', (e) => {
-  if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) $('compose').requestSubmit($('publish'));
-});
-
-function checkText() {
-  const bytes = new TextEncoder().encode($('text').value.trim()).length;
-  $('publish').disabled = bytes === 0 || bytes > MAX_TEXT;
-  $('left').textContent = bytes > MAX_TEXT - 500 ? `${MAX_TEXT - bytes} bytes left` : '';
+const tabs = [...document.querySelectorAll('[role="tab"]')];
+for (const tab of tabs) {
+  tab.addEventListener('click', () => session.showTab(tab.dataset.tab));
+  tab.addEventListener('keydown', (e) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
+    if (!step) return;
+    const next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
+    session.showTab(next.dataset.tab);
+    next.focus();
+  });
 }
 
-$('compose').addEventListener('submit', async (e) => {
-  e.preventDefault();
-  const text = $('text').value;
-  $('text').value = '';
-  checkText();
-  const posted = await attempt(session.gate.publish(text));
-  if (!posted && $('text').value === '') $('text').value = text; // nothing typed is lost
-  checkText();
-});
+wireCompose(() => session);
+wireChat(() => session);
+wireJobs(() => session);
 
 $('follow').addEventListener('submit', async (e) => {
   e.preventDefault();
   const user = $('whom').value;
   $('whom').value = '';
-  await attempt(session.follow(user));
+  await attempt(session.people.follow(user));
 });
+$('rename').addEventListener('submit', (e) => {
+  e.preventDefault();
+  attempt(session.people.rename($('my-name').value), e.submitter);
+});
+$('mark').addEventListener('click', () => attempt(session.feed.markAll()));
+for (const [id, part] of [['older', 'feed'], ['older-notes', 'bell'], ['older-jobs', 'jobs']]) {
+  $(id).addEventListener('click', () => attempt(session[part].older(), $(id)));
+}
+$('cut').addEventListener('click', () => session.line?.close());
 
-$('mark').addEventListener('click', () => {
-  const newest = $('posts').firstElementChild;
-  if (newest) attempt(session.gate.read('feed', newest.dataset.id));
+// Menus close when something else is chosen.
+document.addEventListener('click', (e) => {
+  for (const menu of document.querySelectorAll('details.menu[open]')) if (!menu.contains(e.target)) menu.open = false;
 });
 
 // No event tells that another tab follows somebody: look when this one is looked at.
 document.addEventListener('visibilitychange', () => {
-  if (!document.hidden && session?.gate.state === 'connected') attempt(session.loadFollowing());
+  if (!document.hidden && session?.gate.state === 'connected') attempt(session.people.load());
 });
-
-$('older').addEventListener('click', () => attempt(session.older(), $('older')));
-
-$('cut').addEventListener('click', () => session.line?.close());
-
-// attempt shows a failure to the user; it tells whether there was none.
-async function attempt(promise, button) {
-  if (button) button.disabled = true;
-  try {
-    await promise;
-    return true;
-  } catch (error) {
-    if (error.code !== 'stopped') complain(error.message);
-    return false;
-  } finally {
-    if (button) button.disabled = false;
-  }
-}
-
-let complaint;
-function complain(message) {
-  $('notice').textContent = message;
-  $('notice').hidden = false;
-  clearTimeout(complaint);
-  complaint = setTimeout(() => { $('notice').hidden = true; }, 6_000);
-}
 
 // ---- small things ----
 
@@ -346,7 +202,6 @@ function note(text, strong = false) {
   while ($('log').children.length > 50) $('log').lastElementChild.remove();
 }
 
-// remember offers a name for following, in all tabs.
 function remember(name) {
   const names = new Set(JSON.parse(localStorage.getItem('people') ?? '[]'));
   names.delete(name);
@@ -355,27 +210,6 @@ function remember(name) {
   localStorage.setItem('people', JSON.stringify(recent));
   $('people').replaceChildren(...recent.map((value) => Object.assign(document.createElement('option'), { value })));
 }
-
-function paintAvatar(element, name) {
-  let hue = 0;
-  for (const c of name) hue = (hue * 31 + c.codePointAt(0)) % 360;
-  element.style.setProperty('--hue', hue);
-  element.textContent = name[0];
-}
-
-// Ids are decimal strings beyond what a number holds: the longer is the greater.
-function compareIds(a, b) {
-  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
-}
-
-function clock(date) {
-  const today = date.toDateString() === new Date().toDateString();
-  return today
-    ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
-    : date.toLocaleString([], { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
-}
-
-function seconds(ms) { return `${(ms / 1000).toFixed(1)} s`; }
 
 // The name is kept for the tab, so that two tabs can be two people.
 const kept = sessionStorage.getItem('user');

@@ -6,7 +6,7 @@
 //     getToken: async () => (await fetch('/session')).text(),
 //     onPage:   (page) => show(page.posts),
 //     onEvent:  (event) => apply(event),           // each exactly once, in order
-//     onUnread: (unread) => badge(unread.feed),
+//     onUnread: (unread) => badge(unread.feed, unread.notifications, unread.messages),
 //     onReset:  async () => merge((await gate.feed()).posts),
 //   });
 //   gate.start();
@@ -16,8 +16,9 @@
 // connection; when to come back and when not to; answering heartbeats and
 // noticing a dead line; a fresh token before the old one expires; telling the
 // gateway when the page is hidden; sending again, under the same key, a write
-// whose answer was lost. What it leaves to the app: after onReset, ask for
-// feed() again and merge by id; a page may repeat posts that events brought.
+// whose answer was lost; telling senders that their messages have come. What it
+// leaves to the app: after onReset, ask for feed() again and merge by id; a page
+// may repeat posts that events brought.
 
 const SUBPROTOCOL = 'feedgate.v1.json';
 const MAX_FRAME = 64 * 1024; // bytes the gateway takes in one frame
@@ -31,17 +32,22 @@ const DEFAULTS = {
   onEvent: () => {}, // (event, n); withdrawn events are left out
   onUnread: () => {}, // ({feed, notifications, messages, v}), absolute
   onReset: () => {}, // ({stream, n, reason}): events were skipped
+  onTyping: () => {}, // ({conversation, user}): now; it says nothing when they stop
+  onPresence: () => {}, // ({user, online, seen}) of those asked for with presence()
+  expand: false, // true: events and pages carry their authors' display names
+  receipts: true, // tell senders that this device has their messages
   requestTimeout: 15_000, // ms from the call to the answer, reconnects included
   publishTimeout: 60_000, // the same for writes with a key
   maxPending: 100, // requests waiting at once; beyond it they are refused
   connectTimeout: 15_000, // ms from fetching the token to the connect reply
+  receiptsEvery: 1_000, // ms between two such receipts for one conversation
   hiddenAfter: 5_000, // ms that a page is hidden before it counts as in the background
   backoff: { base: 500, max: 30_000 }, // ms
   env: {}, // stands in for the browser in tests
 };
 
 // Requests that belong to one socket; all others outlive it.
-const SOCKET_BOUND = new Set(['sync', 'refresh', 'state', 'ping']);
+const SOCKET_BOUND = new Set(['sync', 'refresh', 'state', 'ping', 'presence', 'typing', 'received']);
 
 /**
  * A refusal by the gateway, or one of the client's own codes: `timeout` and
@@ -69,6 +75,7 @@ export class Feedgate {
   #stream = null;
   #n = 0;
   #unread = null;
+  #user = null;
 
   // Of the present socket, or of the attempt to get one.
   #ws = null;
@@ -80,7 +87,10 @@ export class Feedgate {
   #background = false; // what the gateway was last told
   #timers = new Map(); // name → handle; all end with the socket
 
+  #received = new Map(); // conversation → newest message that its sender is still to hear of
+
   // Of the client.
+  #watched = []; // whose presence the app wants to know
   #state = 'stopped';
   #requests = new Map(); // id → request without an answer, oldest first
   #nextId = 1;
@@ -129,12 +139,62 @@ export class Feedgate {
     return this.request('publish', { text, key }, { timeout });
   }
 
+  /** Sends to a user, a list of users, or `{ conversation }`; kept and repeated like publish. */
+  message(to, text, { reply, media, key = this.#newKey(), timeout } = {}) {
+    const whom = to.conversation === undefined ? { to } : { conversation: to.conversation };
+    return this.request('message', { ...whom, text, reply, media, key }, { timeout });
+  }
+
+  /** Comments on a post; kept and repeated like publish. */
+  comment(post, text, { key = this.#newKey(), timeout } = {}) {
+    return this.request('comment', { post, text, key }, { timeout });
+  }
+
   delete(post) { return this.request('delete', { post }); }
-  follow(...users) { return this.request('follow', { users: users.flat() }); }
-  unfollow(...users) { return this.request('unfollow', { users: users.flat() }); }
-  feed({ before, limit = 20 } = {}) { return this.request('feed', { before, limit }); }
-  read(of, upto) { return this.request('read', { of, upto }); }
+  edit(post, changes) { return this.request('edit', { post, ...changes }); }
+  like(post) { return this.request('like', { post }); }
+  unlike(post) { return this.request('unlike', { post }); }
+  post(post) { return this.request('post', { post }); }
+  comments(post, page) { return this.#page('comments', { post }, page); }
+
+  /** Follows one user, who is told, or several, who are not. */
+  follow(...users) { return this.request('follow', some(users.flat())); }
+  unfollow(...users) { return this.request('unfollow', some(users.flat())); }
+  following(page) { return this.#page('following', {}, page); }
+  followers(page) { return this.#page('followers', {}, page); }
+  block(user) { return this.request('block', { user }); }
+  unblock(user) { return this.request('unblock', { user }); }
+  blocks(page) { return this.#page('blocks', {}, page); }
+  mute(user) { return this.request('mute', { user }); }
+  unmute(user) { return this.request('unmute', { user }); }
+  mutes(page) { return this.#page('mutes', {}, page); }
+
+  feed(page) { return this.#page('feed', {}, page); }
+  notifications(page) { return this.#page('notifications', {}, page); }
+  conversations(page) { return this.#page('conversations', {}, page); }
+  messages(conversation, page) { return this.#page('messages', { conversation }, page); }
+
+  /** Moves the read mark of 'feed', 'notifications', or of 'messages' of a conversation. */
+  read(of, upto, conversation) { return this.request('read', { of, upto, conversation }); }
   unread() { return this.request('unread'); }
+
+  /** Says that the user is writing. To be called while they do; what is too often is dropped. */
+  typing(conversation) { return this.request('typing', { conversation }); }
+
+  /** Resolves with how these users are, of whom onPresence tells from now on instead of others. */
+  presence(users) {
+    this.#watched = [...users];
+    return this.request('presence', { users });
+  }
+
+  jobs(query = {}) { return this.#page('jobs', {}, query); }
+  searches() { return this.request('searches'); }
+  saveSearch(query, name) { return this.request('save_search', { query, name }); }
+  deleteSearch(search) { return this.request('delete_search', { search }); }
+
+  /** Whose profile: `{ user }`, `{ handle }`, …; by default one's own. */
+  profile(whose = {}) { return this.request('profile', whose); }
+  putProfile(profile) { return this.request('put_profile', profile); }
 
   /**
    * Any operation of the protocol. Resolves with its `ok`, rejects with a
@@ -160,6 +220,12 @@ export class Feedgate {
       this.#requests.set(id, request);
       this.#transmit(request);
     });
+  }
+
+  // #page asks for a page: {before, limit, …}.
+  #page(op, fields, { limit = 20, ...page } = {}) {
+    const expand = this.#options.expand || undefined;
+    return this.request(op, { ...fields, limit, expand, ...page });
   }
 
   // ---- requests ----
@@ -215,6 +281,8 @@ export class Feedgate {
     else if (frame.event) this.#event(frame);
     else if ('hb' in frame) this.#heartbeat(frame.hb);
     else if (frame.bye) this.#bye = frame.bye;
+    else if (frame.typing) this.#tell('onTyping', frame.typing);
+    else if (frame.presence) this.#tell('onPresence', frame.presence);
     else if (frame.unread) this.#count(frame.unread);
   }
 
@@ -222,11 +290,27 @@ export class Feedgate {
     if (n === this.#n + 1) {
       this.#n = n;
       this.#clear('sync'); // if one was missing, this is it
+      if (event.type === 'message') this.#receive(event);
       if (event.type !== 'void') this.#tell('onEvent', event, n);
     } else if (n > this.#n) {
       this.#sync(); // and dropped: it comes again, in its place
     } // else a duplicate
     this.#count(unread); // absolute: right whatever became of the event
+  }
+
+  // #receive lets the senders of a conversation know how far it has come, now and
+  // then. What gets lost is made up for by the next, which says as much.
+  #receive({ conversation, id, from }) {
+    if (!this.#options.receipts || from === this.#user) return;
+    this.#received.set(conversation, id);
+    const name = `received ${conversation}`;
+    if (this.#timers.has(name)) return;
+    this.#after(name, this.#options.receiptsEvery, () => {
+      this.#clear(name);
+      const upto = this.#received.get(conversation);
+      this.#received.delete(conversation);
+      this.request('received', { conversation, upto }).catch(() => {});
+    });
   }
 
   #heartbeat(n) {
@@ -293,7 +377,8 @@ export class Feedgate {
       const resume = this.#stream === null ? undefined : { stream: this.#stream, n: this.#n };
       // With a resume the page is seldom needed; it can be asked for afterwards.
       const feed = resume ? undefined : this.#options.page;
-      ws.send(JSON.stringify({ id, op: 'connect', token, resume, feed }));
+      const expand = this.#options.expand || undefined;
+      ws.send(JSON.stringify({ id, op: 'connect', token, resume, feed, expand }));
     });
     ws.onmessage = current((e) => {
       const frame = JSON.parse(e.data);
@@ -313,6 +398,7 @@ export class Feedgate {
     this.#connectedAt = this.#heardAt = this.#env.now();
     this.#tokenWhy = 'connect';
     this.#background = false;
+    this.#user = ok.user;
     // First what waits since before: the callbacks below may ask for more.
     for (const request of this.#requests.values()) this.#transmit(request);
     if (ok.resumed) this.#count(ok.unread);
@@ -322,7 +408,15 @@ export class Feedgate {
     this.#setState('connected', { user: ok.user, resumed: ok.resumed, replay: ok.replay });
     if (ok.feed) this.#tell('onPage', ok.feed);
     if (wantedResume && !ok.resumed) this.#tell('onReset', { stream: ok.stream, n: ok.n, reason: 'not_resumed' });
+    if (this.#watched.length > 0) this.#watchAgain();
     this.#tellBackground();
+  }
+
+  // #watchAgain asks on a new socket for the presence that the app wants to know.
+  #watchAgain() {
+    this.request('presence', { users: this.#watched }).then(({ presence }) => {
+      for (const one of presence) this.#tell('onPresence', one);
+    }).catch(() => {}); // the next socket asks again
   }
 
   // #watch drops a line on which nothing has come for so long: an idle client
@@ -381,6 +475,7 @@ export class Feedgate {
     this.#connected = false;
     this.#bye = null;
     for (const name of [...this.#timers.keys()]) this.#clear(name);
+    this.#received.clear();
     for (const request of [...this.#requests.values()]) {
       if (SOCKET_BOUND.has(request.op)) {
         this.#settle(request, new FeedgateError({ code: 'disconnected', retryable: true }));
@@ -475,6 +570,9 @@ export class Feedgate {
     this.#timers.delete(name);
   }
 }
+
+// some names one user or several, as follow and unfollow want it.
+function some(users) { return users.length === 1 ? { user: users[0] } : { users }; }
 
 // returnAfter is when to come back, in ms: by what the gateway asks for when it
 // hands its clients on (42xx), else by an exponential back-off with jitter that
