@@ -32,6 +32,7 @@ func (s *session) request(r *wire.Request) {
 		return
 	}
 	if onlyAck {
+		release(r)
 		return
 	}
 	c := &call{user: s.user.name, session: s, req: r, began: began}

@@ -45,8 +45,9 @@ type epoll struct {
 
 // edges is what every descriptor is registered for, once: edge-triggered, so
 // that no frame costs an epoll_ctl. Readers and writers therefore go on until
-// the kernel says that it has no more.
-const edges = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+// the kernel says that it has no more. Room to write is added to it when that was
+// missing for the first time: else each new socket would be told of at once.
+const edges = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 
 func newEpoll(srv *Server) (poller, error) {
 	// Handlers do not wait, so more than this would only take turns.
