@@ -22,13 +22,16 @@ type slot = uint32
 // Measured for 100,000 users who follow 50 each (see BenchmarkFootprint): half
 // of an edge's cost is the table and the names, which no map of Go's can share.
 type authors struct {
-	entries []authorEntry
+	entries []*entryChunk
+	used    uint32 // entries that were ever in use
 	free    uint32 // entry+1 of the first free one, chained through authorEntry.run
 	live    int    // entries in use
 	edges   int
 
-	names []byte // arena of length-prefixed names
-	dead  int    // bytes of names that belong to no entry any more
+	names  []*nameChunk // arena of length-prefixed names
+	next   uint32       // where in names the next one goes, if it fits the chunk
+	stored int          // bytes of names
+	dead   int          // of them such as belong to no entry any more
 
 	table []uint32 // open addressing with linear probing: entry+1, 0 when empty
 	seed  maphash.Seed
@@ -43,7 +46,17 @@ type authorEntry struct {
 	run  [1]uint32
 }
 
+// Entries and names are in chunks, so that growing copies nothing: in one piece
+// they would be copied sixteen times over if a sixteenth was to be their slack.
+type (
+	entryChunk [1 << entryBits]authorEntry
+	nameChunk  [1 << nameBits]byte
+)
+
 const (
+	entryBits = 7
+	nameBits  = 11
+
 	many   = 1 << 31
 	unused = 1<<32 - 1
 
@@ -54,10 +67,17 @@ func newAuthors() authors {
 	return authors{seed: maphash.MakeSeed(), table: make([]uint32, minTable)}
 }
 
-// name is the author's user id. The bytes are the arena's: valid until the next add.
-func (a *authors) name(at author) []byte {
-	off := a.entries[at].name &^ many
-	return a.names[off+1 : off+1+uint32(a.names[off])]
+func (a *authors) entry(at author) *authorEntry {
+	return &a.entries[at>>entryBits][at&(1<<entryBits-1)]
+}
+
+// name is the author's user id. The bytes are the arena's: valid until the author's
+// last follower has left.
+func (a *authors) name(at author) []byte { return a.nameAt(a.entry(at).name &^ many) }
+
+func (a *authors) nameAt(off uint32) []byte {
+	chunk, i := a.names[off>>nameBits], off&(1<<nameBits-1)
+	return chunk[i+1 : i+1+uint32(chunk[i])]
 }
 
 // find returns the entry of a user whom somebody here follows.
@@ -79,7 +99,7 @@ func (a *authors) probe(user string) int {
 }
 
 // home is where the search for a hash begins. The table's size is no power of
-// two, so that it can grow by an eighth.
+// two, so that it can grow by a quarter.
 func (a *authors) home(hash uint64) int {
 	i, _ := bits.Mul64(hash, uint64(len(a.table)))
 	return int(i)
@@ -96,7 +116,7 @@ func (a *authors) after(i int) int {
 // followers are the slots of the views that follow the author, in no
 // particular but in a reproducible order. Valid until the index changes.
 func (a *authors) followers(at author) []slot {
-	e := &a.entries[at]
+	e := a.entry(at)
 	if e.name&many == 0 {
 		return e.run[:]
 	}
@@ -105,7 +125,7 @@ func (a *authors) followers(at author) []slot {
 
 // count is how many followers an entry has, 0 when it is not in use.
 func (a *authors) count(at author) int {
-	if a.entries[at].name == unused {
+	if a.entry(at).name == unused {
 		return 0
 	}
 	return len(a.followers(at))
@@ -117,16 +137,16 @@ func (a *authors) add(user string, v slot) author {
 	i := a.probe(user)
 	if a.table[i] == 0 {
 		if (a.live+1)*5 > len(a.table)*4 {
-			a.rehash(len(a.table) + len(a.table)/8 + 1)
+			a.rehash(len(a.table) + len(a.table)/4 + 1)
 			i = a.probe(user)
 		}
 		at := a.newEntry(user)
 		a.table[i] = at + 1
-		a.entries[at].run[0] = v
+		a.entry(at).run[0] = v
 		return at
 	}
 	at := a.table[i] - 1
-	e := &a.entries[at]
+	e := a.entry(at)
 	if e.name&many == 0 {
 		run := a.runs.take(classOf(3))
 		a.runs.mem[run], a.runs.mem[run+1], a.runs.mem[run+2] = 2, e.run[0], v
@@ -150,7 +170,7 @@ func (a *authors) add(user string, v slot) author {
 // with the last of them.
 func (a *authors) remove(at author, v slot) {
 	a.edges--
-	e := &a.entries[at]
+	e := a.entry(at)
 	if e.name&many == 0 {
 		a.dropEntry(at)
 		return
@@ -176,32 +196,42 @@ func (a *authors) newEntry(user string) author {
 	at := a.free
 	if at != 0 {
 		at--
-		a.free = a.entries[at].run[0]
+		a.free = a.entry(at).run[0]
 	} else {
-		at = author(len(a.entries))
-		a.entries = grow(a.entries, 1)
+		at = a.used
+		a.used++
+		if int(at>>entryBits) == len(a.entries) {
+			a.entries = append(a.entries, new(entryChunk))
+		}
 	}
-	a.entries[at].name = a.store(user)
+	a.entry(at).name = a.store(user)
 	a.live++
 	return at
 }
 
+// store puts a name into the arena, whole into one chunk.
 func (a *authors) store(user string) uint32 {
-	off := len(a.names)
-	a.names = grow(a.names, 1+len(user))
-	a.names[off] = byte(len(user))
-	copy(a.names[off+1:], user)
-	return uint32(off)
+	if need := uint32(1 + len(user)); a.next>>nameBits != (a.next+need-1)>>nameBits || int(a.next>>nameBits) == len(a.names) {
+		a.next = uint32(len(a.names)) << nameBits
+		a.names = append(a.names, new(nameChunk))
+	}
+	off := a.next
+	at := a.names[off>>nameBits][off&(1<<nameBits-1):]
+	at[0] = byte(len(user))
+	copy(at[1:], user)
+	a.next += uint32(1 + len(user))
+	a.stored += 1 + len(user)
+	return off
 }
 
 func (a *authors) dropEntry(at author) {
 	a.unlink(at)
-	e := &a.entries[at]
+	e := a.entry(at)
 	a.dead += 1 + len(a.name(at))
 	*e = authorEntry{name: unused, run: [1]uint32{a.free}}
 	a.free = at + 1
 	a.live--
-	if a.dead > len(a.names)/2 && a.dead > 4096 {
+	if a.dead > a.stored/2 && a.dead > 4096 {
 		a.compact()
 	}
 }
@@ -230,15 +260,11 @@ func (a *authors) distance(from, to int) int {
 
 // compact moves the names that are in use together and fits the table to them.
 func (a *authors) compact() {
-	old := a.names
-	a.names = make([]byte, 0, len(old)-a.dead)
-	a.dead = 0
-	for i := range a.entries {
-		if e := &a.entries[i]; e.name != unused {
-			from := e.name &^ many
-			name := old[from : from+1+uint32(old[from])]
-			e.name = uint32(len(a.names)) | e.name&many
-			a.names = append(a.names, name...)
+	old := authors{names: a.names}
+	a.names, a.next, a.stored, a.dead = nil, 0, 0, 0
+	for at := range a.used {
+		if e := a.entry(at); e.name != unused {
+			e.name = a.store(string(old.nameAt(e.name&^many))) | e.name&many
 		}
 	}
 	a.rehash(max(minTable, a.live*4/3))
@@ -247,19 +273,20 @@ func (a *authors) compact() {
 func (a *authors) rehash(size int) {
 	a.table = slices.Grow([]uint32(nil), size)
 	a.table = a.table[:cap(a.table)]
-	for at := range a.entries {
-		if a.entries[at].name == unused {
+	for at := range a.used {
+		if a.entry(at).name == unused {
 			continue
 		}
-		i := a.home(maphash.Bytes(a.seed, a.name(author(at))))
+		i := a.home(maphash.Bytes(a.seed, a.name(at)))
 		for a.table[i] != 0 {
 			i = a.after(i)
 		}
-		a.table[i] = author(at) + 1
+		a.table[i] = at + 1
 	}
 }
 
 // bytes is what the index occupies.
 func (a *authors) bytes() int {
-	return 8*cap(a.entries) + cap(a.names) + 4*cap(a.table) + 4*cap(a.runs.mem)
+	return len(a.entries)<<(entryBits+3) + len(a.names)<<nameBits + 8*cap(a.entries) + 8*cap(a.names) +
+		4*cap(a.table) + 4*cap(a.runs.mem)
 }

@@ -54,8 +54,8 @@ func TestAuthorsModel(t *testing.T) {
 				t.Fatalf("seed %d: %q is still there", seed, user)
 			}
 		}
-		if a.live != 0 || a.edges != 0 || len(a.names)-a.dead != 0 {
-			t.Fatalf("seed %d: %d live, %d edges, %d bytes of names left", seed, a.live, a.edges, len(a.names)-a.dead)
+		if a.live != 0 || a.edges != 0 || a.stored-a.dead != 0 {
+			t.Fatalf("seed %d: %d live, %d edges, %d bytes of names left", seed, a.live, a.edges, a.stored-a.dead)
 		}
 		checkRuns(t, &a.runs, nil)
 	}
@@ -82,7 +82,7 @@ func compareAuthors(t *testing.T, a *authors, model map[string]map[slot]bool) {
 		}
 		edges += len(followers)
 		if n := a.count(at); n > 1 {
-			taken[a.entries[at].run[0]] = classOf(uint32(n) + 1)
+			taken[a.entry(at).run[0]] = classOf(uint32(n) + 1)
 		}
 	}
 	if a.live != len(model) || a.edges != edges {

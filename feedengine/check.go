@@ -167,15 +167,15 @@ func (e *Engine) checkIdle(marked int, broken func(string, ...any)) {
 
 func (e *Engine) checkAuthors(edges int, broken func(string, ...any)) {
 	live, followers := 0, 0
-	for at := range e.authors.entries {
-		n := e.authors.count(author(at))
+	for at := range e.authors.used {
+		n := e.authors.count(at)
 		if n == 0 {
 			continue
 		}
 		live++
 		followers += n
-		if found, ok := e.authors.find(string(e.authors.name(author(at)))); !ok || found != author(at) {
-			broken("author %q is not found", e.authors.name(author(at)))
+		if found, ok := e.authors.find(string(e.authors.name(at))); !ok || found != at {
+			broken("author %q is not found", e.authors.name(at))
 		}
 	}
 	if live != e.authors.live || followers != edges || edges != e.authors.edges {

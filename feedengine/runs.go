@@ -23,7 +23,7 @@ func (r *runs) take(class int) uint32 {
 		return head - 1
 	}
 	at := uint32(len(r.mem))
-	r.mem = grow(r.mem, 1<<class)
+	r.grow(1 << class)
 	return at
 }
 
@@ -33,12 +33,15 @@ func (r *runs) give(at uint32, class int) {
 	r.free[class] = at + 1
 }
 
-// grow lengthens s by n zero elements. It leaves a sixteenth of slack where append
-// would leave a quarter or more: the slabs are what the memory budget counts.
-func grow[T any](s []T, n int) []T {
-	need := len(s) + n
-	if need > cap(s) {
-		s = append(slices.Grow([]T(nil), need+need/16), s...) // uses what the allocator rounds up to
+// grow lengthens the slab by n words. It leaves a sixteenth of slack, or a little,
+// where append would leave a quarter or more: slabs are what the memory budget counts.
+func (r *runs) grow(n int) {
+	need := len(r.mem) + n
+	if need > cap(r.mem) {
+		r.mem = append(slices.Grow([]uint32(nil), need+max(need/16, leastSlack)), r.mem...) // uses what the allocator rounds up to
 	}
-	return s[:need]
+	r.mem = r.mem[:need]
 }
+
+// leastSlack is half a kilobyte: the edges of a new view take about so much.
+const leastSlack = 128

@@ -32,6 +32,7 @@ func (s *session) request(r *wire.Request) {
 		return
 	}
 	if onlyAck {
+		release(r)
 		return
 	}
 	c := &call{user: s.user.name, viewer: s.user.name, service: s.exempt(), session: s, req: r, began: began}

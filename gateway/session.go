@@ -93,11 +93,12 @@ func (s *session) opened() {
 // Frame takes one message of the client.
 func (s *session) Frame(p []byte) {
 	s.opened()
-	r := new(wire.Request)
+	r := requests.Get().(*wire.Request)
 	err := wire.Codecs[s.codec].Codec.Decode(p, r)
 	switch s.standing() {
 	case awaiting:
 		s.first(r, err)
+		release(r)
 	case connecting, live:
 		if err != nil {
 			s.end(wire.ByeFor(wire.CloseProtocol))
@@ -107,6 +108,16 @@ func (s *session) Frame(p []byte) {
 			s.request(r)
 		}
 	}
+}
+
+// requests are rooms to decode into, 700 bytes each: a new one for each handshake and
+// each heartbeat's answer would be a tenth of what is allocated for them.
+var requests = sync.Pool{New: func() any { return new(wire.Request) }}
+
+// release gives a request back that nobody holds any more.
+func release(r *wire.Request) {
+	*r = wire.Request{} // lest a token stay
+	requests.Put(r)
 }
 
 // Fault tells of a violation that ends the socket: only the bye is owed.

@@ -15,8 +15,8 @@ type FrontOptions struct {
 }
 
 // Front returns a listener for an http.Server in place of l, which may be closed
-// then. With epoll it accepts by itself, keeps connections in epoll until they
-// have sent something, and gives those that begin with a plain upgrade, whole and
+// then. With epoll it accepts by itself, where it can only those that have sent
+// something (for a second, see deferAccept), keeps others in epoll until they have, and gives those that begin with a plain upgrade, whole and
 // well-formed, to the handler at once. All others are the http.Server's: with what
 // they have sent, as if nobody had looked. Where there is no epoll, or l is no TCP
 // listener, it is l.
@@ -47,6 +47,7 @@ type fronter interface {
 type visit struct {
 	net.Conn // nil: nothing is ever read or written through it
 	fd       int
+	watched  bool // by epoll
 	remote   netip.AddrPort
 	first    []byte // what came behind the request
 	end      func() // closes the descriptor

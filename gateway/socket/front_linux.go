@@ -32,6 +32,10 @@ type front struct {
 	ended  bool     // guarded by mu
 }
 
+// deferAccept is for how many seconds the kernel keeps a connection to itself that
+// has sent nothing. Who then has is read at once: one wake-up and one epoll_ctl less.
+const deferAccept = 1
+
 // handed is a connection that net/http is to have.
 type handed struct {
 	fd   int
@@ -50,6 +54,7 @@ func (p *epoll) front(l *net.TCPListener, o FrontOptions) (net.Listener, error) 
 		if f.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0); err == nil {
 			// Linux hands it on to the connections: a system call less for each.
 			unix.SetsockoptInt(f.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+			unix.SetsockoptInt(f.fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferAccept)
 		}
 	})
 	if err = errors.Join(ctl, err); err != nil {

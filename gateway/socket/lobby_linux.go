@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// acceptsAtOnce is how many connections a front takes before those who are
-	// here have their turn.
-	acceptsAtOnce = 64
+	// acceptsAtOnce is how many connections a front takes, and most likely
+	// upgrades, before those who are here have their turn.
+	acceptsAtOnce = 16
 	// acceptPause is how long a front that the system refuses descriptors waits.
 	acceptPause = 50 * time.Millisecond
 	// requestRoom is the size in bytes of the largest request that is read here.
@@ -21,13 +21,14 @@ const (
 	visits = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 )
 
-// lobby is where connections are until their first bytes have come. Only the
-// poller's goroutine uses it. A visitor costs 100 bytes and no system call but
-// its epoll_ctl, however long it makes up its mind.
+// lobby is where connections are until their first bytes have come, unless these
+// were there before it. Only the poller's goroutine uses it. A visitor costs 100
+// bytes and no system call but its epoll_ctl, however long it makes up its mind.
 type lobby struct {
 	p        *epoll
 	fronts   map[int]*front   // by listening descriptor
 	visitors map[int]*visitor // by descriptor: at most as many as the process may have
+	arrival  visitor          // who was accepted last
 	room     []byte
 	request  *upgradeRequest
 	fields   http.Header // of the answer
@@ -37,6 +38,7 @@ type lobby struct {
 type visitor struct {
 	front      *front
 	fd         int
+	watched    bool // by epoll: it has had to wait
 	remote     netip.AddrPort
 	due        time.Time // when it has sent nothing for too long
 	prev, next *visitor  // of the same front, in the order in which they came
@@ -56,12 +58,8 @@ func (b *lobby) event(fd int) {
 	}
 }
 
-// timeout is how long epoll_wait may wait, in its terms.
-func (b *lobby) timeout() int {
-	if len(b.fronts) == 0 {
-		return -1
-	}
-	var due time.Time
+// due is when expire is to be called at the latest; zero: not.
+func (b *lobby) due() (due time.Time) {
 	for _, f := range b.fronts {
 		if !f.paused.IsZero() && (due.IsZero() || f.paused.Before(due)) {
 			due = f.paused
@@ -70,10 +68,7 @@ func (b *lobby) timeout() int {
 			due = f.first.due
 		}
 	}
-	if due.IsZero() {
-		return -1
-	}
-	return max(0, int(time.Until(due)/time.Millisecond)+1)
+	return due
 }
 
 // expire sends those away who have been silent for too long, and lets fronts
@@ -98,7 +93,7 @@ func (b *lobby) expire() {
 func (b *lobby) accept(f *front) {
 	now := time.Now()
 	for range acceptsAtOnce {
-		fd, from, err := unix.Accept4(f.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fd, from, err := rawAccept(f.fd)
 		switch err {
 		case nil:
 		case unix.EINTR, unix.ECONNABORTED:
@@ -111,29 +106,28 @@ func (b *lobby) accept(f *front) {
 			b.p.watch(unix.EPOLL_CTL_MOD, f.fd, uint64(f.fd), 0)
 			return
 		}
-		if err := b.p.watch(unix.EPOLL_CTL_ADD, fd, uint64(fd), visits); err != nil {
-			b.p.srv.opts.Log.Warn("connection not polled", "err", err)
-			unix.Close(fd)
-			continue
+		b.arrival = visitor{front: f, fd: fd, remote: from, due: now.Add(f.wait)}
+		if !b.hear(&b.arrival) {
+			v := b.arrival
+			b.admit(&v)
 		}
-		v := &visitor{front: f, fd: fd, remote: remoteOf(from), due: now.Add(f.wait)}
-		b.visitors[fd] = v
-		f.append(v)
 	}
 }
 
-func remoteOf(from unix.Sockaddr) netip.AddrPort {
-	switch a := from.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+// admit lets a connection wait for its first bytes.
+func (b *lobby) admit(v *visitor) {
+	v.watched = true
+	if err := b.p.watch(unix.EPOLL_CTL_ADD, v.fd, uint64(v.fd), visits); err != nil {
+		b.p.srv.opts.Log.Warn("connection not polled", "err", err)
+		unix.Close(v.fd)
+		return
 	}
-	return netip.AddrPort{}
+	b.visitors[v.fd] = v
+	v.front.append(v)
 }
 
-// hear reads a visitor's first bytes, and decides.
-func (b *lobby) hear(v *visitor) {
+// hear reads a visitor's first bytes, and decides. It says false when there are none.
+func (b *lobby) hear(v *visitor) bool {
 	if b.room == nil {
 		b.room = make([]byte, requestRoom)
 	}
@@ -143,22 +137,23 @@ func (b *lobby) hear(v *visitor) {
 	}
 	switch {
 	case err == unix.EAGAIN:
-		return
+		return false
 	case n <= 0:
 		b.p.srv.metrics.fronts[frontGone].Inc()
 		b.drop(v)
-		return
+		return true
 	}
 	b.forget(v)
 	r, rest, ok := b.request.parse(b.room[:n], v.front.path)
 	defer b.request.forget() // lest a token stay
 	if !ok {
 		b.hand(v, b.room[:n])
-		return
+		return true
 	}
 	r.RemoteAddr = v.remote.String()
 	clear(b.fields)
 	b.serve(&reply{srv: b.p.srv, visitor: v, rest: rest, header: b.fields}, r)
+	return true
 }
 
 // serve has the handler answer, and does with the connection what the answer says.
@@ -188,7 +183,9 @@ func (b *lobby) serve(w *reply, r *http.Request) {
 // hand leaves a connection to net/http.
 func (b *lobby) hand(v *visitor, read []byte) {
 	b.p.srv.metrics.fronts[frontHanded].Inc()
-	b.p.watch(unix.EPOLL_CTL_DEL, v.fd, 0, 0)
+	if v.watched {
+		b.p.watch(unix.EPOLL_CTL_DEL, v.fd, 0, 0)
+	}
 	if !v.front.push(handed{v.fd, append([]byte(nil), read...)}) {
 		unix.Close(v.fd)
 	}
@@ -196,6 +193,9 @@ func (b *lobby) hand(v *visitor, read []byte) {
 
 // forget takes a visitor out of the lobby.
 func (b *lobby) forget(v *visitor) {
+	if !v.watched {
+		return
+	}
 	delete(b.visitors, v.fd)
 	v.front.remove(v)
 }

@@ -17,6 +17,7 @@ type parked struct {
 
 	reading atomic.Uint32 // idle, queued, running or again, as of a flush
 	hup     atomic.Bool   // the peer ended its side: read on until that shows
+	filled  bool          // owned by flush: it had no room once, and epoll tells when it has
 
 	first []byte // owned by the reading turn: what came before the handshake's answer
 }
@@ -131,10 +132,22 @@ func (l *parked) write(p []byte) (done int, err error) {
 			done += n
 		case unix.EINTR:
 		case unix.EAGAIN:
+			if err := l.awaitRoom(); err != nil {
+				return done, err
+			}
 			return done, errAgain
 		default:
 			return done, err
 		}
 	}
 	return done, nil
+}
+
+// awaitRoom has epoll tell when there is room to write, now or later.
+func (l *parked) awaitRoom() error {
+	if l.filled {
+		return nil
+	}
+	l.filled = true
+	return l.p.watch(unix.EPOLL_CTL_MOD, l.fd, l.s.id, edges|unix.EPOLLOUT)
 }

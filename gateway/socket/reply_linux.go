@@ -55,7 +55,7 @@ func (w *reply) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		unix.Close(v.fd)
 		return nil, nil, err
 	}
-	return &visit{fd: v.fd, remote: v.remote, first: w.rest, end: func() { unix.Close(v.fd) }}, nil, nil
+	return &visit{fd: v.fd, watched: v.watched, remote: v.remote, first: w.rest, end: func() { unix.Close(v.fd) }}, nil, nil
 }
 
 // send writes the answer. The send buffer of a connection that was sent nothing

@@ -32,13 +32,17 @@ type conn struct {
 // has 64 MiB: a page that many commits touched then moves once (a commit of posts
 // by 256 authors touches a page of the authors' index for each; with 4 MiB,
 // SQLite's default, every fourth commit would move them).
+//
+// A reader keeps 2 MiB of pages: the tables' upper levels, and what is read again
+// and again. Who comes to be loaded lies anywhere, and the system has the page: to
+// read it over one that is held costs less than fresh memory for it.
 // (https://www.sqlite.org/pragma.html)
 var (
 	writerPragmas = []string{
 		"busy_timeout(250)", "journal_mode(WAL)", "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)",
 		"wal_autocheckpoint(16384)", "journal_size_limit(67108864)", "cache_size(-32768)", "temp_store(MEMORY)",
 	}
-	readerPragmas = []string{"busy_timeout(250)", "query_only(1)", "cache_size(-8192)", "temp_store(MEMORY)"}
+	readerPragmas = []string{"busy_timeout(250)", "query_only(1)", "cache_size(-2048)", "temp_store(MEMORY)"}
 )
 
 // dsn names a connection to the database file at path. mode is rwc, to make the

@@ -232,7 +232,7 @@ func TestUnusableConnection(t *testing.T) {
 	if p.store.files.writer != nil {
 		t.Error("the writer was not given up")
 	}
-	for range cap(p.store.files.readers) {
+	for range cap(p.store.files.places) {
 		err := p.store.read(t.Context(), "test", func(*conn) error { return errUnclean })
 		if !errors.Is(err, feedengine.ErrUnavailable) {
 			t.Errorf("read: %v", err)

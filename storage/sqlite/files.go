@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"modernc.org/sqlite"
 
@@ -34,9 +35,12 @@ type files struct {
 
 	writer *conn // owned by the holder of Store.mu; nil: to be opened again
 
-	// readers holds a place for each reading connection, nil where it is not
-	// open. When it is empty, reads wait for one another.
-	readers chan *conn
+	// places holds one for each reading connection that may be. When it is empty,
+	// reads wait for one another.
+	places chan struct{}
+
+	mu   sync.Mutex
+	idle []*conn // guarded by mu: open reading connections, the last used last
 }
 
 // errGone: the files are not where they were opened.
@@ -58,9 +62,9 @@ func openFiles(ctx context.Context, cfg Config, mode string) (*files, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &files{dir: dir, lock: lock, readers: make(chan *conn, cfg.Readers)}
+	f := &files{dir: dir, lock: lock, places: make(chan struct{}, cfg.Readers)}
 	for range cfg.Readers {
-		f.readers <- nil
+		f.places <- struct{}{}
 	}
 	if err := f.connect(ctx, mode); err != nil {
 		return nil, errors.Join(err, f.close())
@@ -132,40 +136,58 @@ func (f *files) writing(ctx context.Context) (*conn, error) {
 	return f.writer, nil
 }
 
-// reading takes a reader, as long as ctx allows. It goes back by give.
+// reading takes a reader, as long as ctx allows: the one that was used last, since
+// each keeps pages of its own. It goes back by give.
 func (f *files) reading(ctx context.Context) (*conn, error) {
 	select {
-	case c := <-f.readers:
-		if c != nil {
-			return c, nil
-		}
+	case <-f.places:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if c := f.lastUsed(); c != nil {
+		return c, nil
+	}
 	c, err := openConn(ctx, dsn(f.path(), "rw", readerPragmas))
 	if err != nil {
-		f.readers <- nil // our place
+		f.places <- struct{}{}
 		return nil, err
 	}
 	return c, nil
 }
 
+// lastUsed takes the reader that went back last, nil when none is open.
+func (f *files) lastUsed() *conn {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := len(f.idle) - 1
+	if n < 0 {
+		return nil
+	}
+	c := f.idle[n]
+	f.idle = f.idle[:n]
+	return c
+}
+
 // give returns a reader, closed when it is not usable any more.
 func (f *files) give(c *conn, usable bool) {
-	if !usable {
+	if usable {
+		f.mu.Lock()
+		f.idle = append(f.idle, c)
+		f.mu.Unlock()
+	} else {
 		c.close() // whatever is wrong with it, its user has been told
-		c = nil
 	}
-	f.readers <- c // its place
+	f.places <- struct{}{}
 }
 
 // close ends all connections. Nobody uses them any more.
 func (f *files) close() error {
 	var errs []error
-	for range cap(f.readers) {
-		if c := <-f.readers; c != nil {
-			errs = append(errs, c.close())
-		}
+	for range cap(f.places) {
+		<-f.places
+	}
+	for c := f.lastUsed(); c != nil; c = f.lastUsed() {
+		errs = append(errs, c.close())
 	}
 	for _, c := range []*conn{f.anchor, f.writer} { // the writer last: it may empty the WAL
 		if c != nil {
