@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -118,7 +119,7 @@ func (s *staff) begin() error {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
-	cmd.Env = append(cmd.Env, workerVariable+"="+string(told))
+	cmd.Env = append(cmd.Env, workerVariable+"="+string(told), "GOMAXPROCS="+strconv.Itoa(s.worker.procs()))
 	orders, err := cmd.StdinPipe()
 	if err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 )
 
 // worker is one of the processes behind one address, as its parent tells it in
@@ -17,6 +16,7 @@ import (
 type worker struct {
 	Index int    `json:"index"`
 	Count int    `json:"count"`
+	Cores int    `json:"cores"` // what all of them share
 	Node  string `json:"node"`  // the parent's node id
 	Addr  string `json:"addr"`  // of the public listener, with its port
 	Admin string `json:"admin"` // path of the socket for the worker's own admin listener
@@ -48,12 +48,21 @@ func (c *Config) beWorker(w *worker) {
 	c.NodeID = fmt.Sprintf("%s/%d", w.Node, w.Index)
 	c.Addr = w.Addr
 	if c.HandshakeRate == 0 {
-		c.HandshakeRate = float64(handshakesPerCore * runtime.GOMAXPROCS(0))
+		c.HandshakeRate = float64(handshakesPerCore * w.Cores)
 	}
 	c.HandshakeRate = max(1, c.HandshakeRate/float64(w.Count))
 	c.MemoryBudget /= byteSize(w.Count)
 	c.ViewBudget /= byteSize(w.Count)
 }
+
+// procs is on how many cores at once a worker may run: twice its share, as what
+// comes is never spread quite evenly, and not more than there are.
+//
+// Each process would otherwise be made for all cores. For each message that comes
+// it then wakes a second thread, which looks for work that is not there, while the
+// core that it takes is needed by another worker: a fifth of all CPU where seven
+// workers share two cores.
+func (w *worker) procs() int { return min(w.Cores, (2*w.Cores+w.Count-1)/w.Count) }
 
 // sharing is how many processes share what was set for all of them. The methods
 // of a nil worker are those of a process that is the only one.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -116,7 +117,7 @@ func (ws *workers) wait(ctx context.Context, admin *workersAdmin, addrs Addrs) e
 // start starts everybody.
 func (ws *workers) start(addrs Addrs) {
 	for i := range ws.cfg.Workers {
-		w := &worker{Index: i, Count: ws.cfg.Workers, Node: ws.cfg.NodeID, Admin: ws.socket(i), Shown: addrs.Admin.String()}
+		w := &worker{Index: i, Count: ws.cfg.Workers, Cores: runtime.GOMAXPROCS(0), Node: ws.cfg.NodeID, Admin: ws.socket(i), Shown: addrs.Admin.String()}
 		if addrs.Public != nil {
 			host, _, _ := net.SplitHostPort(ws.cfg.Addr) // it has been validated
 			_, port, _ := net.SplitHostPort(addrs.Public.String())

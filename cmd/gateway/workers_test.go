@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -324,19 +323,30 @@ func TestWorkersStop(t *testing.T) {
 	})
 }
 
+// TestWorkersShareTheCores says how many each may use, of cores and workers.
+func TestWorkersShareTheCores(t *testing.T) {
+	for _, c := range []struct{ cores, workers, want int }{
+		{2, 2, 2}, {2, 7, 1}, {2, 3, 2}, {8, 2, 8}, {8, 3, 6}, {8, 16, 1}, {16, 4, 8}, {1, 5, 1},
+	} {
+		if got := (&worker{Cores: c.cores, Count: c.workers}).procs(); got != c.want {
+			t.Errorf("each of %d workers uses %d of %d cores, want %d", c.workers, got, c.cores, c.want)
+		}
+	}
+}
+
 func TestBeWorker(t *testing.T) {
 	cfg, _ := parsed(t, env{
 		"FEEDGATE_NODE_ID": "n", "FEEDGATE_WORKERS": "4", "FEEDGATE_ADDR": ":0", "FEEDGATE_HANDSHAKE_RATE": "400",
 		"FEEDGATE_MEMORY_BUDGET": "400MiB", "FEEDGATE_VIEW_BUDGET": "40MiB",
 	})
-	cfg.beWorker(&worker{Index: 2, Count: 4, Node: "n", Addr: ":5000"})
+	cfg.beWorker(&worker{Index: 2, Count: 4, Cores: 2, Node: "n", Addr: ":5000"})
 	if cfg.NodeID != "n/2" || cfg.Workers != 1 || cfg.Addr != ":5000" || cfg.HandshakeRate != 100 ||
 		cfg.MemoryBudget != 100<<20 || cfg.ViewBudget != 10<<20 {
 		t.Errorf("%+v", cfg)
 	}
 	cfg, _ = parsed(t, env{"FEEDGATE_WORKERS": "2"})
-	cfg.beWorker(&worker{Index: 0, Count: 2, Node: strings.Repeat("n", maxNodeID)})
-	if want := float64(handshakesPerCore*runtime.GOMAXPROCS(0)) / 2; cfg.HandshakeRate != want || cfg.MemoryBudget != 0 {
+	cfg.beWorker(&worker{Index: 0, Count: 2, Cores: 3, Node: strings.Repeat("n", maxNodeID)})
+	if want := float64(handshakesPerCore*3) / 2; cfg.HandshakeRate != want || cfg.MemoryBudget != 0 {
 		t.Errorf("rate %v, want %v; budget %v", cfg.HandshakeRate, want, cfg.MemoryBudget)
 	}
 	if len(cfg.NodeID) > 63 {

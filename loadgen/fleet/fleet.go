@@ -21,7 +21,7 @@ type Process struct {
 }
 
 // Spawn starts a process.
-type Spawn func() (*Process, error)
+type Spawn func(of int) (*Process, error)
 
 // Fleet gives orders to processes. Its orders are for one goroutine; Cancel and
 // Targets are for any.
@@ -46,7 +46,7 @@ type ship struct {
 func Start(n int, spawn Spawn, progress func(ship int, p *crowd.Progress)) (*Fleet, error) {
 	f := &Fleet{progress: progress}
 	for i := range n {
-		p, err := spawn()
+		p, err := spawn(n)
 		if err != nil {
 			f.Close()
 			return nil, fmt.Errorf("fleet: process %d of %d: %w", i+1, n, err)

@@ -12,7 +12,7 @@ import (
 
 // inProcess is a process that is none, and that dies when told.
 func inProcess(die *func()) Spawn {
-	return func() (*Process, error) {
+	return func(int) (*Process, error) {
 		inR, inW := io.Pipe()
 		outR, outW := io.Pipe()
 		served := make(chan error, 1)
@@ -99,5 +99,14 @@ func TestProcesses(t *testing.T) {
 	}
 	if n, err := PerProcess(); err != nil || n < 1 {
 		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// TestProcessesShareTheCores says how many each may use, of cores and processes.
+func TestProcessesShareTheCores(t *testing.T) {
+	for _, c := range []struct{ cores, of, want int }{{2, 1, 2}, {2, 2, 2}, {2, 6, 1}, {8, 3, 6}, {8, 32, 1}} {
+		if got := procs(c.cores, c.of); got != c.want {
+			t.Errorf("each of %d processes uses %d of %d cores, want %d", c.of, got, c.cores, c.want)
+		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -13,12 +15,13 @@ import (
 // Serve.
 const ChildArg = "child"
 
-// Self starts the program that runs, once more. In a process group of its own: a
+// Self starts the program that runs, once more, as one of so many processes. In a process group of its own: a
 // Ctrl-C is for who gives the orders.
-func Self() (*Process, error) {
+func Self(of int) (*Process, error) {
 	cmd := exec.Command("/proc/self/exe", ChildArg)
 	cmd.Stderr = os.Stderr
-	cmd.Env = append(os.Environ(), "GOGC=50") // lean clients, leanly collected
+	cmd.Env = append(os.Environ(), "GOGC=50", // lean clients, leanly collected
+		"GOMAXPROCS="+strconv.Itoa(procs(runtime.GOMAXPROCS(0), of)))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -33,6 +36,12 @@ func Self() (*Process, error) {
 	}
 	return &Process{In: in, Out: out, Wait: cmd.Wait}, nil
 }
+
+// procs is on how many of the cores one of so many processes runs: twice its share,
+// as they do not always have their work at the same time. Each would otherwise be
+// made for all cores, and wake threads that find nothing to do and take the time of
+// what is measured.
+func procs(cores, of int) int { return min(cores, (2*cores+of-1)/of) }
 
 // spare is how many descriptors a process keeps for other things than clients.
 const spare = 500

@@ -78,11 +78,12 @@ func (g Graph) AppendFollowing(dst []uint32, user uint32) []uint32 {
 		dst = append(dst, Celebrity)
 	}
 	r := mix(g.Seed ^ mix(uint64(user)+1))
+	whole := g.whole()
 	// The popular come up again and again where users are few: then the next that
 	// is free is taken.
 	for tries := 0; len(dst)-start < want; tries++ {
 		r = mix(r + 1)
-		candidate := g.draw(r)
+		candidate := g.draw(whole, r)
 		if tries > 8*want {
 			candidate = uint32(tries % g.Users)
 		}
@@ -108,13 +109,16 @@ func (g Graph) degree(user uint32) int {
 }
 
 // draw makes a user of 64 random bits, by the inverse of the integral of x^-skew
-// over 1 … Users+1.
-func (g Graph) draw(bits uint64) uint32 {
-	x := float64(bits>>11) / (1 << 53)
-	whole := math.Pow(float64(g.Users+1), 1-skew) - 1
-	at := math.Pow(whole*x+1, 1/(1-skew))
-	return uint32(min(max(int(at)-1, 0), g.Users-1))
+// over 1 … Users+1. The power by which that ends is the fifth, as skew is 0.8:
+// multiplied out, in the order in which math.Pow does it, it costs a tenth.
+func (g Graph) draw(whole float64, bits uint64) uint32 {
+	x := whole*(float64(bits>>11)/(1<<53)) + 1
+	square := x * x
+	return uint32(min(max(int(x*(square*square))-1, 0), g.Users-1))
 }
+
+// whole is the integral of x^-skew over 1 … Users+1, times what makes it end.
+func (g Graph) whole() float64 { return math.Pow(float64(g.Users+1), 1-skew) - 1 }
 
 // mix is the finalizer of splitmix64, by Sebastiano Vigna.
 func mix(x uint64) uint64 {

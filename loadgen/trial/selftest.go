@@ -102,7 +102,7 @@ func face(ctx context.Context, lie liar.Lie) (r *report.Report, told bool, err e
 }
 
 // InProcess is a fleet.Spawn that starts no process, only what would run in it.
-func InProcess() (*fleet.Process, error) {
+func InProcess(int) (*fleet.Process, error) {
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
 	served := make(chan error, 1)
