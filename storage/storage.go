@@ -19,6 +19,9 @@ type Store interface {
 	Log
 	Views
 	Reads
+	Decisions
+	Social
+	Accounts
 	// Ping reports whether the store can be reached and written to now.
 	Ping(ctx context.Context) error
 	Close() error
