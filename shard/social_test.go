@@ -187,8 +187,9 @@ func TestJobsAlert(t *testing.T) {
 			t.Errorf("bob has %+v", c)
 		}
 		job.Key, job.More = "", &feedengine.More{Job: job.More.Job, Followers: true}
+		asked := w.db.Count("alerts")
 		w.must("acme", job)
-		if c := w.counts("bob"); c.Notifications != 1 {
+		if c := w.counts("bob"); c.Notifications != 1 || w.db.Count("alerts") != asked {
 			t.Errorf("told of what is not public: %+v", c)
 		}
 	})
@@ -225,21 +226,26 @@ func TestNamesAreReadOnce(t *testing.T) {
 func TestPostsKeepTheirOrder(t *testing.T) {
 	inForum(t, func(w *forum) {
 		var got []<-chan feedengine.Result
+		w.publish("bob", "whose name is known from now on")
 		w.db.Slow = func(string) time.Duration { return 10 * time.Millisecond }
-		for i := range 20 {
+		for i := range 40 {
+			user := "alice"
+			if i >= 20 {
+				user = "bob"
+			}
 			do := feedengine.Publish{Text: fmt.Sprint(i), Kind: feedengine.KindOfPost}
 			if i%7 == 3 {
 				do.Text, do.More = do.Text+" @bob", &feedengine.More{Followers: true}
 			}
-			got = append(got, w.ask("", "alice", do))
+			got = append(got, w.ask("", user, do))
 		}
-		last := feedengine.ID(0)
+		last := map[string]feedengine.ID{}
 		for i, c := range got {
 			r := <-c
-			if r.Err != nil || r.Post.ID <= last {
-				t.Fatalf("%d: %+v after %d", i, r, last)
+			if r.Err != nil || r.Post.ID <= last[r.Post.Author] {
+				t.Fatalf("%d: %+v after %v", i, r, last)
 			}
-			last = r.Post.ID
+			last[r.Post.Author] = r.Post.ID
 		}
 	})
 }
@@ -363,7 +369,12 @@ func TestDeletionFindsWhoIsBeingTold(t *testing.T) {
 	inForum(t, func(w *forum) {
 		post := w.publish("alice", "x")
 		w.counts("carol") // resident
-		w.db.Slow = func(string) time.Duration { return 10 * time.Millisecond }
+		w.db.Slow = func(call string) time.Duration {
+			if call == "append" {
+				return 50 * time.Millisecond
+			}
+			return time.Millisecond
+		}
 		var got []<-chan feedengine.Result
 		for i := range 6 {
 			got = append(got, w.ask("", "bob", feedengine.AddComment{Post: post.ID, Text: "@carol"}))
