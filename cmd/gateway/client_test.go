@@ -19,7 +19,11 @@ type frame struct {
 	Unread *unread         `json:"unread"`
 	Event  *event          `json:"event"`
 	HB     *uint64         `json:"hb"`
-	Reset  *struct {
+
+	Presence *shownPresence `json:"presence"`
+	Typing   *shownTyping   `json:"typing"`
+
+	Reset *struct {
 		Stream string `json:"stream"`
 		N      uint64 `json:"n"`
 		Reason string `json:"reason"`
@@ -76,6 +80,12 @@ type okay struct {
 	Post  *event  `json:"post"`
 	Since string  `json:"since"`
 	Upto  string  `json:"upto"`
+
+	Presence []shownPresence `json:"presence"`
+	Message  *struct {
+		ID           string `json:"id"`
+		Conversation string `json:"conversation"`
+	} `json:"message"`
 }
 
 // client is one device, with a connected socket.

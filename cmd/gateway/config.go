@@ -34,12 +34,14 @@ type Config struct {
 	Roles    []string `group:"Cluster" setting:"FEEDGATE_ROLES" default:"gateway,shard" help:"What this node does: gateway holds sockets, shard owns users' state. With less than both it needs others."`
 	Workers  int      `group:"Cluster" setting:"FEEDGATE_WORKERS,WEB_CONCURRENCY" default:"1" help:"Node processes behind one address, 1 to 64; more than 1 need Redis and Postgres. They share the budgets and the handshake rate."`
 
-	JWTSecret   string   `group:"Access" setting:"FEEDGATE_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret, at least 32 bytes. A flag shows in the process list: prefer the variable."`
-	JWTJWKS     string   `group:"Access" name:"jwt-jwks" setting:"FEEDGATE_JWT_JWKS" placeholder:"FILE|URL" help:"Key set for RS256, ES256 and EdDSA instead of a secret; HS256 is then refused."`
-	JWTIssuer   string   `group:"Access" setting:"FEEDGATE_JWT_ISSUER" placeholder:"ISS" help:"The iss that tokens must have. Not checked when empty."`
-	JWTAudience string   `group:"Access" setting:"FEEDGATE_JWT_AUDIENCE" placeholder:"AUD" help:"An aud that tokens must have. Not checked when empty."`
-	Origins     []string `group:"Access" setting:"FEEDGATE_ORIGINS" placeholder:"HOST,…" help:"Allowed browser origins beside the node's own: host patterns such as *.example.com."`
-	Dev         devMode  `group:"Access" setting:"FEEDGATE_DEV" default:"off" help:"Development: demo page, POST /dev/token, a secret of its own when none is set. Only on loopback, unless --dev=force."`
+	JWTSecret   string        `group:"Access" setting:"FEEDGATE_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret, at least 32 bytes. A flag shows in the process list: prefer the variable."`
+	JWTJWKS     string        `group:"Access" name:"jwt-jwks" setting:"FEEDGATE_JWT_JWKS" placeholder:"FILE|URL" help:"Key set for RS256, ES256 and EdDSA instead of a secret; HS256 is then refused."`
+	JWTIssuer   string        `group:"Access" setting:"FEEDGATE_JWT_ISSUER" placeholder:"ISS" help:"The iss that tokens must have. Not checked when empty."`
+	JWTAudience string        `group:"Access" setting:"FEEDGATE_JWT_AUDIENCE" placeholder:"AUD" help:"An aud that tokens must have. Not checked when empty."`
+	Origins     []string      `group:"Access" setting:"FEEDGATE_ORIGINS" placeholder:"HOST,…" help:"Allowed browser origins beside the node's own: host patterns such as *.example.com."`
+	LoginTTL    time.Duration `group:"Access" setting:"FEEDGATE_LOGIN_TTL" default:"24h" help:"How long the tokens of POST /v1/login are good for. There is none with a key set: it takes a secret."`
+	Proxies     []string      `group:"Access" setting:"FEEDGATE_PROXIES" placeholder:"CIDR,…" help:"Networks of the proxies before this node, as 10.0.0.0/8: their X-Forwarded-For says by whose address attempts to log in are counted."`
+	Dev         devMode       `group:"Access" setting:"FEEDGATE_DEV" default:"off" help:"Development: demo page, POST /dev/token, a secret of its own when none is set. Only on loopback, unless --dev=force."`
 
 	UserRate       float64 `group:"Limits" setting:"FEEDGATE_USER_RATE" default:"50" help:"Requests per second and user. Service tokens are exempt."`
 	UserBurst      int     `group:"Limits" setting:"FEEDGATE_USER_BURST" default:"200" help:"Requests that a user may make at once."`
@@ -48,6 +50,7 @@ type Config struct {
 	HandshakeRate float64  `group:"Limits" setting:"FEEDGATE_HANDSHAKE_RATE" default:"0" help:"WebSocket handshakes per second that are admitted; beyond, clients are told to come back later. 0: 1500 for each core."`
 	MemoryBudget  byteSize `group:"Limits" setting:"FEEDGATE_MEMORY_BUDGET" default:"0" placeholder:"SIZE" help:"Bytes that the process may hold, as 1500MiB; close to it, new connections are refused and idle views leave. 0: no bound."`
 
+	LikeWindow    time.Duration `group:"Tuning" setting:"FEEDGATE_LIKE_WINDOW" default:"1h" help:"How long after its first like a notification gathers the likes of that post. The nodes of a cluster should agree."`
 	Residency     time.Duration `group:"Tuning" setting:"FEEDGATE_RESIDENCY" default:"10m" help:"How long a user's view stays in memory after the last session."`
 	ViewBudget    byteSize      `group:"Tuning" setting:"FEEDGATE_VIEW_BUDGET" default:"0" placeholder:"SIZE" help:"Bytes of all views beyond which idle ones leave early. 0: no bound."`
 	RingEvents    int           `group:"Tuning" setting:"FEEDGATE_RING_EVENTS" default:"65536" help:"Recent events kept in memory, a power of two."`
@@ -122,7 +125,25 @@ func (c *Config) validateAccess() error {
 	case c.JWTSecret == "" && c.JWTJWKS == "" && c.Dev == devOff:
 		return errors.New("set FEEDGATE_JWT_SECRET (try: openssl rand -base64 32) or FEEDGATE_JWT_JWKS, or try it out with FEEDGATE_DEV=1")
 	}
-	return nil
+	_, err := c.proxies()
+	return err
+}
+
+// proxies are the networks that the setting names.
+func (c *Config) proxies() ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, s := range c.Proxies {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			a, notOne := netip.ParseAddr(s)
+			if notOne != nil {
+				return nil, fmt.Errorf("FEEDGATE_PROXIES: want networks as 10.0.0.0/8, or addresses, got %q", s)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 func (c *Config) validateStorage() error {
@@ -201,6 +222,8 @@ func (c *Config) validateLimits() error {
 		{"FEEDGATE_SOCKETS_PER_USER", c.SocketsPerUser >= 1, "at least 1"},
 		{"FEEDGATE_HANDSHAKE_RATE", c.HandshakeRate == 0 || c.HandshakeRate >= 1 && c.HandshakeRate <= 1e6, "1 to 1000000, or 0"},
 		{"FEEDGATE_MEMORY_BUDGET", c.MemoryBudget == 0 || c.MemoryBudget >= leastBudget, "at least 16MiB, or 0"},
+		{"FEEDGATE_LOGIN_TTL", c.LoginTTL >= time.Second && c.LoginTTL <= maxLoginTTL, "1s to 8760h"},
+		{"FEEDGATE_LIKE_WINDOW", c.LikeWindow >= time.Second && c.LikeWindow <= maxLikeWindow, "1s to 720h"},
 		{"FEEDGATE_RESIDENCY", c.Residency >= time.Second, "at least 1s"},
 		{"FEEDGATE_VIEW_BUDGET", c.ViewBudget >= 0, "0 or more"},
 		{"FEEDGATE_RING_EVENTS", c.RingEvents >= 1<<10 && c.RingEvents <= 1<<24 && c.RingEvents&(c.RingEvents-1) == 0, "a power of two from 1024 to 16777216"},
@@ -214,6 +237,12 @@ func (c *Config) validateLimits() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Bounds against slips: a year, and a month.
+const (
+	maxLoginTTL   = 365 * 24 * time.Hour
+	maxLikeWindow = 30 * 24 * time.Hour
+)
 
 // leastBudget is about what an idle node needs.
 const leastBudget = 16 << 20

@@ -62,6 +62,7 @@ func TestDefaults(t *testing.T) {
 	want := &Config{
 		Addr: ":8080", AdminAddr: "127.0.0.1:8081", Data: "./data", LogRetention: 24 * time.Hour,
 		NodeID: got.NodeID, Roles: []string{"gateway", "shard"}, Workers: 1, Dev: devOff,
+		LoginTTL: 24 * time.Hour, LikeWindow: time.Hour,
 		UserRate: 50, UserBurst: 200, SocketsPerUser: 32, Residency: 10 * time.Minute, RingEvents: 1 << 16,
 		Poller: "auto", StopTimeout: 25 * time.Second, LogFormat: "json", LogLevel: slog.LevelInfo,
 	}
@@ -96,6 +97,9 @@ func TestEverySettingIsFlagAndVariable(t *testing.T) {
 		{"jwt-issuer", "FEEDGATE_JWT_ISSUER", "i"},
 		{"jwt-audience", "FEEDGATE_JWT_AUDIENCE", "a"},
 		{"origins", "FEEDGATE_ORIGINS", "a.example,*.b.example"},
+		{"login-ttl", "FEEDGATE_LOGIN_TTL", "1h"},
+		{"proxies", "FEEDGATE_PROXIES", "10.0.0.0/8,192.0.2.7"},
+		{"like-window", "FEEDGATE_LIKE_WINDOW", "10m"},
 		{"dev", "FEEDGATE_DEV", "force"},
 		{"user-rate", "FEEDGATE_USER_RATE", "7.5"},
 		{"user-burst", "FEEDGATE_USER_BURST", "9"},
@@ -125,7 +129,7 @@ func TestEverySettingIsFlagAndVariable(t *testing.T) {
 		})
 	}
 	// Whoever adds a setting adds it above.
-	const tested = 31
+	const tested = 34
 	if n := reflect.TypeFor[Config]().NumField(); n != tested {
 		t.Errorf("%d settings, %d are tested", n, tested)
 	}
@@ -216,6 +220,10 @@ func TestValidate(t *testing.T) {
 		"handshakes":           {good.with(env{"FEEDGATE_HANDSHAKE_RATE": "0.5"}), "FEEDGATE_HANDSHAKE_RATE"},
 		"no handshakes":        {good.with(env{"FEEDGATE_HANDSHAKE_RATE": "NaN"}), "FEEDGATE_HANDSHAKE_RATE"},
 		"memory":               {good.with(env{"FEEDGATE_MEMORY_BUDGET": "15MiB"}), "FEEDGATE_MEMORY_BUDGET"},
+		"login ttl":            {good.with(env{"FEEDGATE_LOGIN_TTL": "500ms"}), "FEEDGATE_LOGIN_TTL"},
+		"endless logins":       {good.with(env{"FEEDGATE_LOGIN_TTL": "9000h"}), "FEEDGATE_LOGIN_TTL"},
+		"like window":          {good.with(env{"FEEDGATE_LIKE_WINDOW": "0s"}), "FEEDGATE_LIKE_WINDOW"},
+		"proxies":              {good.with(env{"FEEDGATE_PROXIES": "10.0.0.0/8,proxy.example.com"}), "FEEDGATE_PROXIES"},
 		"residency":            {good.with(env{"FEEDGATE_RESIDENCY": "0s"}), "FEEDGATE_RESIDENCY"},
 		"budget":               {good.with(env{"FEEDGATE_VIEW_BUDGET": "-1"}), "FEEDGATE_VIEW_BUDGET"},
 		"ring":                 {good.with(env{"FEEDGATE_RING_EVENTS": "65535"}), "FEEDGATE_RING_EVENTS"},

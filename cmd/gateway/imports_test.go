@@ -88,6 +88,10 @@ var importRules = []rule{
 	},
 	{packages: []string{"gateway/demo"}},
 	{
+		packages: []string{"gateway/login"},
+		others:   []string{"golang.org/x/crypto/argon2", "github.com/VictoriaMetrics/metrics"},
+	},
+	{
 		packages: []string{"gateway/..."},
 		own:      []string{"feedengine", "gateway/..."},
 		others:   []string{"github.com/coder/websocket", "github.com/VictoriaMetrics/metrics", "golang.org/x/time/rate"},

@@ -22,14 +22,14 @@ const gatherWait = 3 * time.Second
 
 // shared is a store that the nodes of a cluster share.
 type shared interface {
-	storage.Store
+	store
 	storage.Members
 	Cluster() string // the mark of its nodes
 }
 
 // join makes the node one of a cluster: it beats from now on.
 func (n *parts) join(ctx context.Context, set *metrics.Set, admin string) error {
-	store, ok := n.store.(shared)
+	db, ok := n.store.(shared)
 	if !ok {
 		return errors.New("this database cannot be shared by several nodes")
 	}
@@ -38,11 +38,15 @@ func (n *parts) join(ctx context.Context, set *metrics.Set, admin string) error 
 		return &usageError{fmt.Errorf("REDIS_URL: %w", err)}
 	}
 	n.bus = b
+	prefix := "feedgate:" + db.Cluster()
+	if n.cfg.has(roleGateway) {
+		n.air = listenTo(b, prefix, n.cfg.NodeID, &n.sockets, set)
+	}
 	opts := cluster.Options{
 		Node: n.cfg.NodeID, Version: version(), Admin: admin,
 		Roles: cluster.Roles{Gateway: n.cfg.has(roleGateway), Shard: n.cfg.has(roleShard)},
-		Store: store, Claims: store, Members: store,
-		Bus: b, Prefix: "feedgate:" + store.Cluster(),
+		Store: db, Claims: db, Members: db,
+		Bus: b, Prefix: prefix,
 		Host: n.hostOptions(), Metrics: set, Log: n.log,
 		Answer: answers(set),
 	}
@@ -77,6 +81,13 @@ func (s *sockets) Reset(r feedengine.Reset)      { s.at.Load().Reset(r) }
 func (s *sockets) Kick(user string) {
 	if g := s.at.Load(); g != nil {
 		g.Disconnect(user)
+	}
+}
+
+// Receive takes what another node's gateway said.
+func (s *sockets) Receive(node string, msg []byte) {
+	if g := s.at.Load(); g != nil {
+		g.Receive(node, msg)
 	}
 }
 

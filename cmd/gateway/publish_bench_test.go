@@ -16,7 +16,6 @@ import (
 
 	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/shard"
-	"github.com/feedgate/feedgate/storage"
 	"github.com/feedgate/feedgate/storage/postgres"
 	"github.com/feedgate/feedgate/storage/sqlite"
 	"github.com/feedgate/feedgate/storage/storagetest"
@@ -85,7 +84,7 @@ const benchText = "A post of ordinary length, such as people write when they hav
 func author(i int) string { return fmt.Sprintf("author%d", i%10_000) }
 
 // throughHost publishes as a gateway does, through shard, log writer and store.
-func throughHost(b *testing.B, store storage.Store) way {
+func throughHost(b *testing.B, store shard.Store) way {
 	h, err := shard.NewHost(b.Context(), shard.Options{
 		Node: "bench", Store: store, Outlet: nowhere{}, Metrics: metrics.NewSet(),
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), AuditEvery: -1,

@@ -102,10 +102,11 @@ type parts struct {
 	verifier *auth.Verifier
 	forget   context.CancelFunc // ends the verifier's refreshing
 	memory   *memory.Watch
-	store    storage.Store
+	store    store
 	host     *shard.Host   // of a node that is alone, else
 	bus      *bus.Redis    // between the nodes of a cluster, and
 	node     *cluster.Node // this one of them
+	air      *air          // between their gateways; nil without one
 	sockets  sockets
 	gateway  *gateway.Gateway
 
@@ -179,13 +180,19 @@ func (n *parts) authenticate(set *metrics.Set) (*auth.Signer, error) {
 func (n *parts) hostOptions() shard.Options {
 	return shard.Options{
 		Residency: n.cfg.Residency, ViewBudget: int64(n.cfg.ViewBudget), OverBudget: n.memory.Over,
-		Ring: n.cfg.RingEvents, Retention: n.cfg.LogRetention,
+		Ring: n.cfg.RingEvents, Retention: n.cfg.LogRetention, LikeWindow: n.cfg.LikeWindow,
 	}
 }
 
 func (n *parts) gatewayOptions(set *metrics.Set, signer *auth.Signer) gateway.Options {
+	proxies, _ := n.cfg.proxies() // they have been validated
 	o := gateway.Options{
-		Reads: n.store, Health: health{n.store, n.bus}, Verifier: n.verifier,
+		Reads: n.store, Social: struct {
+			storage.Social
+			storage.Accounts
+		}{n.store, n.store}, Accounts: n.store, Circle: n.store,
+		Node: n.cfg.NodeID, Login: gateway.Login{Proxies: proxies},
+		Health: health{n.store, n.bus}, Verifier: n.verifier,
 		Metrics: set, Log: n.log, Origins: n.cfg.Origins,
 		Socket: socket.Options{Poller: n.cfg.poller()},
 		Limits: gateway.Limits{
@@ -204,6 +211,12 @@ func (n *parts) gatewayOptions(set *metrics.Set, signer *auth.Signer) gateway.Op
 	} else {
 		o.Shards = n.host
 		o.Check = func(context.Context) error { return n.host.Check() }
+	}
+	if n.air != nil {
+		o.Broadcast = n.air
+	}
+	if signer != nil {
+		o.Login.Issue = func(user string) (string, time.Time, error) { return signer.Issue(user, n.cfg.LoginTTL) }
 	}
 	if n.cfg.Dev != devOff {
 		o.Demo = demo.Handler()
@@ -275,7 +288,7 @@ func (n *parts) drainAsked() <-chan struct{} {
 
 // health asks the store and the bus; that of a node alone is the process itself.
 type health struct {
-	store storage.Store
+	store store
 	bus   *bus.Redis // nil: there is none
 }
 

@@ -68,6 +68,9 @@ func (n *parts) takeDown(ctx context.Context) error {
 	if n.node != nil {
 		errs = append(errs, n.node.Stop(ctx))
 	}
+	if n.air != nil {
+		n.air.close()
+	}
 	if n.bus != nil {
 		errs = append(errs, n.bus.Close())
 	}

@@ -29,14 +29,25 @@ func NewSigner(secret, issuer, audience string) (*Signer, error) {
 
 // Mint makes a token for the user that is good for ttl, to the second.
 func (s *Signer) Mint(user string, service bool, ttl time.Duration) (string, error) {
+	token, _, err := s.sign(user, service, ttl)
+	return token, err
+}
+
+// Issue is Mint of a token that is no service's, and says when it expires.
+func (s *Signer) Issue(user string, ttl time.Duration) (token string, expires time.Time, err error) {
+	return s.sign(user, false, ttl)
+}
+
+func (s *Signer) sign(user string, service bool, ttl time.Duration) (string, time.Time, error) {
 	if !feedengine.ValidUser(user) {
-		return "", fmt.Errorf("auth: %q is not a user id: 1 to 64 bytes of A-Z a-z 0-9 . _ : @ -", user)
+		return "", time.Time{}, fmt.Errorf("auth: %q is not a user id: 1 to 64 bytes of A-Z a-z 0-9 . _ : @ -", user)
 	}
 	if ttl < time.Second {
-		return "", errors.New("auth: a token's life is at least 1s")
+		return "", time.Time{}, errors.New("auth: a token's life is at least 1s")
 	}
 	now := time.Now()
-	claims := jwt.MapClaims{"sub": user, "iat": now.Unix(), "exp": now.Add(ttl).Unix()}
+	expires := time.Unix(now.Add(ttl).Unix(), 0).UTC()
+	claims := jwt.MapClaims{"sub": user, "iat": now.Unix(), "exp": expires.Unix()}
 	if service {
 		claims["scope"] = scopeService
 	}
@@ -48,7 +59,7 @@ func (s *Signer) Mint(user string, service bool, ttl time.Duration) (string, err
 	}
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(s.secret)
 	if err != nil {
-		return "", fmt.Errorf("auth: sign: %w", err)
+		return "", time.Time{}, fmt.Errorf("auth: sign: %w", err)
 	}
-	return token, nil
+	return token, expires, nil
 }
