@@ -16,8 +16,8 @@ import (
 )
 
 // handshakesPerCore is the default rate of handshakes for each core. One costs
-// 150 to 270 µs of CPU with its token and attach, the more where the view has to
-// be loaded (make bench-sockets), so this leaves those who are connected more than
+// 100 to 270 µs of CPU with its token and attach, the more where the view has to
+// be loaded and the machine is busy (make bench-sockets), so this leaves those who are connected more than
 // half of the machine while all others come back.
 const handshakesPerCore = 1500
 

@@ -22,8 +22,8 @@
 // works; whoever gives back the last one ends the descriptor and calls Closed.
 //
 // A front (Server.Front) takes plain upgrades before net/http does: they wait in the
-// epoll of the sockets, in its lobby, until their request is here, and are answered
-// by the same handler and the same Accept.
+// kernel, or in the epoll of the sockets, in its lobby, until their request is here,
+// and are answered by the same handler and the same Accept.
 //
 // What it leaves to the http.Server around it: all other requests, deadlines for
 // handshakes that come in pieces (ReadHeaderTimeout), and TCP keep-alives, which heartbeats make needless
