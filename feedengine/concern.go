@@ -94,8 +94,8 @@ func (e *Engine) give(v *view, ev *Event, counted bool) {
 }
 
 // onPages reports whether the event changes a page of the feed.
-func (ev *Event) onPages() bool {
-	return ev.Kind == KindPost || ev.Kind == KindPostDeleted || ev.Kind == KindPostEdited
+func (e *Event) onPages() bool {
+	return e.Kind == KindPost || e.Kind == KindPostDeleted || e.Kind == KindPostEdited
 }
 
 // takeProfile notes the user's new name.

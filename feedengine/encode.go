@@ -168,7 +168,7 @@ func appendEvent(b []byte, ev *Event) []byte {
 	return appendString(b, string(more))
 }
 
-func (ev *Event) hasPost() bool { return ev.Kind == KindPost || ev.Kind == KindPostEdited }
+func (e *Event) hasPost() bool { return e.Kind == KindPost || e.Kind == KindPostEdited }
 
 func appendNumbers(b []byte, numbers ...uint64) []byte {
 	for _, n := range numbers {

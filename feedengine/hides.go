@@ -103,12 +103,12 @@ func (e *Engine) hide(ev *Event) {
 }
 
 // changesHides reports whether the event hides somebody from the user, or ends that.
-func (ev *Event) changesHides(user string) bool {
-	switch ev.Kind {
+func (e *Event) changesHides(user string) bool {
+	switch e.Kind {
 	case KindBlock, KindUnblock:
-		return ev.Actor == user || len(ev.Users) > 0 && ev.Users[0] == user
+		return e.Actor == user || len(e.Users) > 0 && e.Users[0] == user
 	case KindMute, KindUnmute:
-		return ev.Actor == user
+		return e.Actor == user
 	}
 	return false
 }
@@ -167,10 +167,10 @@ func (v *view) hideFrom(other string) {
 }
 
 // without is a notification for somebody from whom the other is hidden.
-func (ev *Event) without(other string) *Event {
-	n := ev.Fact.(*Note)
+func (e *Event) without(other string) *Event {
+	n := e.Fact.(*Note)
 	if n.Actor != other && !slices.Contains(n.Others, other) {
-		return ev
+		return e
 	}
 	left := *n
 	left.Others = slices.DeleteFunc(slices.Clone(n.Others), func(o string) bool { return o == other })
@@ -180,5 +180,5 @@ func (ev *Event) without(other string) *Event {
 	if left.Actor == other {
 		left.Actor, left.Name = left.Others[0], ""
 	}
-	return ev.note(left)
+	return e.note(left)
 }

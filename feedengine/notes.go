@@ -4,13 +4,13 @@ import "slices"
 
 // derive is an event of a stream that is made of one of a log: it keeps its place
 // and its ID.
-func (ev *Event) derive(kind EventKind) *Event {
-	return &Event{Shard: ev.Shard, Epoch: ev.Epoch, Seq: ev.Seq, ID: ev.ID, Kind: kind, Actor: ev.Actor, Name: ev.Name}
+func (e *Event) derive(kind EventKind) *Event {
+	return &Event{Shard: e.Shard, Epoch: e.Epoch, Seq: e.Seq, ID: e.ID, Kind: kind, Actor: e.Actor, Name: e.Name}
 }
 
 // note is the event that shows a notification.
-func (ev *Event) note(n Note) *Event {
-	d := ev.derive(KindNote)
+func (e *Event) note(n Note) *Event {
+	d := e.derive(KindNote)
 	d.Actor, d.Name, d.Fact = n.Actor, n.Name, &n
 	return d
 }
