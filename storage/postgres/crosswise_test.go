@@ -7,49 +7,59 @@ import (
 	"testing"
 
 	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/storage/postgres"
 	"github.com/feedgate/feedgate/storage/storagetest"
 )
 
-// TestAppendsCrosswise lets two nodes take what is unique from each other's hands,
-// many at a time and in opposite orders: they wait, and never for each other.
+// TestAppendsCrosswise lets two nodes take the same unique names at once, in opposite
+// orders, and give them up again: one gets them and one is refused; they do not wait
+// for each other.
 func TestAppendsCrosswise(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	const rounds, users = 20, 40
-	var wg sync.WaitGroup
-	for node := range 2 {
-		s := open(t, url, fmt.Sprint("n", node), 4)
-		shard := feedengine.ShardID(node)
-		head := storagetest.Claim(t, s, fmt.Sprint("n", node), shard)[0]
-		wg.Go(func() {
-			for round := range rounds {
-				var writes []feedengine.Write
-				for i := range users {
-					at := i
-					if node == 1 {
-						at = users - 1 - i
-					}
-					p := &feedengine.Profile{}
-					if round%2 == node { // the other has given them up, or does so now
-						p.Handle, p.Phone = fmt.Sprint("h", at), fmt.Sprint("+", 1000000+users-at)
-					}
-					head.Seq++
-					head.ID += 1 << 10
-					writes = append(writes, feedengine.Write{Shard: shard, Event: &feedengine.Event{
-						Shard: shard, Epoch: head.Epoch, Seq: head.Seq, ID: head.ID, Kind: feedengine.KindProfile,
-						Actor: fmt.Sprintf("u%d-%d", node, i), Fact: p,
-					}})
-				}
-				err := s.Append(t.Context(), []feedengine.Fence{{Shard: shard, Epoch: head.Epoch}}, writes)
-				switch {
-				case errors.Is(err, feedengine.ErrRefused): // the other has them still
-					head.Seq -= users
-				case err != nil:
-					t.Errorf("node %d, round %d: %v", node, round, err)
-					return
-				}
-			}
-		})
+	const rounds, users = 20, 300
+	var stores [2]*postgres.Store
+	var heads [2]feedengine.Head
+	for node := range stores {
+		stores[node] = open(t, url, fmt.Sprint("n", node), 4)
+		heads[node] = storagetest.Claim(t, stores[node], fmt.Sprint("n", node), feedengine.ShardID(node))[0]
 	}
-	wg.Wait()
+	for round := range rounds {
+		var errs [2]error
+		var wg sync.WaitGroup
+		for node, s := range stores {
+			writes := make([]feedengine.Write, users)
+			shard, head := feedengine.ShardID(node), &heads[node]
+			for i := range writes {
+				p := &feedengine.Profile{}
+				if round%2 == 0 {
+					p.Handle = fmt.Sprint("h", i)
+					if node == 1 {
+						p.Handle = fmt.Sprint("h", users-1-i)
+					}
+				}
+				head.Seq++
+				head.ID += 1 << 10
+				writes[i] = feedengine.Write{Shard: shard, Event: &feedengine.Event{
+					Shard: shard, Epoch: head.Epoch, Seq: head.Seq, ID: head.ID, Kind: feedengine.KindProfile,
+					Actor: fmt.Sprintf("u%d-%d", node, i), Fact: p,
+				}}
+			}
+			fences := []feedengine.Fence{{Shard: shard, Epoch: head.Epoch}}
+			wg.Go(func() { errs[node] = s.Append(t.Context(), fences, writes) })
+		}
+		wg.Wait()
+		refused := 0
+		for node, err := range errs {
+			if errors.Is(err, feedengine.ErrRefused) {
+				heads[node].Seq -= users
+				refused++
+			} else if err != nil {
+				t.Fatalf("node %d, round %d: %v", node, round, err)
+			}
+		}
+		if want := 1 - round%2; refused != want {
+			t.Fatalf("round %d: %d were refused, want %d", round, refused, want)
+		}
+	}
 }
