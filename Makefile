@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin/gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt bench bench-sockets bench-cluster loadtest sim fuzz clean
+.PHONY: help run build test lint fmt bench bench-sockets bench-cluster bench-queries loadtest sim fuzz clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ bench-sockets: build ## what 15,000 connections cost a node, beside a bare loop 
 
 bench-cluster: build ## three nodes on this machine: latency, CPU, a Redis outage, moves, a fourth node; takes four minutes
 	.ci/with-services $(GO) run ./cmd/benchcluster -node $(BIN)
+
+bench-queries: ## what users wait for, in Postgres with SCALE (default 1) of 100,000 users, 1,000,000 posts, 5,000,000 follows …; takes some minutes
+	.ci/with-services $(GO) test ./storage/postgres -run '^$$' -bench '^BenchmarkQueries$$' -benchtime 1x -timeout 1h -v -args -scale $(or $(SCALE),1)
 
 loadtest: build ## CONNS connections (default 100000), and the proof that all of them got exactly what they should
 	.ci/loadtest

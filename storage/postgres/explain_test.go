@@ -170,7 +170,7 @@ func TestPlans(t *testing.T) {
 }
 
 // complaints explains the prepared statement q and says what is wrong with it.
-func complaints(t *testing.T, conn *pgx.Conn, mode string, args []string) []string {
+func complaints(t testing.TB, conn *pgx.Conn, mode string, args []string) []string {
 	t.Helper()
 	if _, err := conn.Exec(t.Context(), "SET plan_cache_mode = "+mode); err != nil {
 		t.Fatal(err)

@@ -182,7 +182,7 @@ func readJobCursor(text string) (jobCursor, error) {
 	}
 	rank, id, _ := strings.Cut(text, ":")
 	bits, err := strconv.ParseUint(rank, 16, 32)
-	if err != nil {
+	if err != nil || math.IsNaN(float64(math.Float32frombits(uint32(bits)))) {
 		return jobCursor{}, fmt.Errorf("postgres: jobs before %q: %w", text, feedengine.ErrRefused)
 	}
 	n, err := strconv.ParseInt(id, 10, 64)

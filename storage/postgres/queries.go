@@ -185,13 +185,11 @@ UPDATE posts p SET
     likes = CASE WHEN c.likes < 0 THEN p.likes ELSE c.likes END,
     comments = p.comments + c.comments,
     deleted = c.deleted
-FROM (
-    SELECT c.*, r.place
-    FROM unnest($1::bigint[], $2::boolean[], $3::text[], $4::boolean[], $5::text[], $6::int[], $7::int[], $8::boolean[])
-        c(id, edited, text, followers, more, likes, comments, deleted)
-    CROSS JOIN LATERAL (SELECT ctid AS place FROM posts WHERE id = c.id AND NOT deleted LIMIT 1) r
-    OFFSET 0) c
-WHERE p.ctid = c.place`,
+FROM unnest($1::bigint[], $2::boolean[], $3::text[], $4::boolean[], $5::text[], $6::int[], $7::int[], $8::boolean[])
+    c(id, edited, text, followers, more, likes, comments, deleted)
+WHERE p.id = c.id AND p.ctid = ANY (ARRAY (
+    SELECT r.ctid FROM unnest($1::bigint[]) i(id)
+    CROSS JOIN LATERAL (SELECT ctid FROM posts WHERE id = i.id AND NOT deleted LIMIT 1) r))`,
 	Unfollow: `
 DELETE FROM follows WHERE ctid = ANY (ARRAY (
     SELECT f.ctid
@@ -255,22 +253,18 @@ INSERT INTO messages (id, conversation, author, text, reply, more)
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[])`,
 	TouchConversations: `
 UPDATE conversations c SET last = greatest(c.last, t.last)
-FROM (
-    SELECT t.last, r.place
-    FROM unnest($1::bigint[], $2::bigint[]) t(id, last)
-    CROSS JOIN LATERAL (SELECT ctid AS place FROM conversations WHERE id = t.id LIMIT 1) r
-    OFFSET 0) t
-WHERE c.ctid = t.place`,
+FROM unnest($1::bigint[], $2::bigint[]) t(id, last)
+WHERE c.id = t.id AND c.ctid = ANY (ARRAY (
+    SELECT r.ctid FROM unnest($1::bigint[]) i(id)
+    CROSS JOIN LATERAL (SELECT ctid FROM conversations WHERE id = i.id LIMIT 1) r))`,
 	MergeSeen: `
 UPDATE members m SET got = greatest(m.got, s.got, s.read), read = greatest(m.read, s.read)
-FROM (
-    SELECT s.got, s.read, r.place
-    FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[]) s(conversation, name, got, read)
+FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[]) s(conversation, name, got, read)
+WHERE m.conversation = s.conversation AND m.user_id = s.name AND m.ctid = ANY (ARRAY (
+    SELECT r.ctid FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[]) i(conversation, name, got, read)
     CROSS JOIN LATERAL (
-        SELECT ctid AS place FROM members
-        WHERE conversation = s.conversation AND user_id = s.name AND (got < s.got OR read < s.read) LIMIT 1) r
-    OFFSET 0) s
-WHERE m.ctid = s.place`,
+        SELECT ctid FROM members
+        WHERE conversation = i.conversation AND user_id = i.name AND (got < i.got OR read < i.read) LIMIT 1) r))`,
 	LockProfiles: `SELECT pg_advisory_xact_lock(hashtextextended('feedgate profiles', 0))`,
 	PutProfiles: `
 INSERT INTO profiles (user_id, handle, name, avatar, email, phone, subject)
