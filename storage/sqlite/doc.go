@@ -12,6 +12,12 @@
 // one goroutine at a time and keeps its prepared statements, and the pooling in
 // between costs a third of a row's insert.
 //
+// A post's row is its log event too. What an edit or a deletion changes is kept for
+// the log until the event leaves it (posts.event); likes and comments came later,
+// and a log's event has none. What is beside feeds costs them nothing: a plain post
+// is written as ever, and users from whom nobody is hidden are loaded by queries
+// that do not ask about hides.
+//
 // All SQL stands in queries.go. What the planner makes of it is tested.
 //
 // It deliberately does not share a directory between processes, replicate, or
