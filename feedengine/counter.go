@@ -80,10 +80,10 @@ func (c *counter) find(id ID) (at int, found bool) {
 	return slices.BinarySearchFunc(c.kept, id, func(u unread, id ID) int { return cmp.Compare(u.id, id) })
 }
 
-// mayHave reports whether an id counts, as far as can be told.
+// mayHave reports whether an id counts or did before it was read, as far as can be told.
 func (c *counter) mayHave(id ID) bool {
 	at, found := c.find(id)
-	return found || at == 0 && c.below > 0 && id > c.mark
+	return found || id <= c.mark || c.stale || at == 0 && c.below > 0
 }
 
 // remove takes out one withdrawn post and reports whether the value changed.

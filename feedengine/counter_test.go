@@ -29,6 +29,13 @@ func TestCounterModel(t *testing.T) {
 					all = append(all, u)
 					slices.SortFunc(all, func(a, b unread) int { return int(a.id - b.id) })
 				}
+			case op == 18: // one that may count already
+				id := max(1, next-ID(r.IntN(12)*10))
+				c.ensure(id, keep)
+				if id > c.mark && !slices.ContainsFunc(all, func(u unread) bool { return u.id == id }) {
+					all = append(all, unread{id, nobody})
+					slices.SortFunc(all, func(a, b unread) int { return int(a.id - b.id) })
+				}
 			case op < 16:
 				id := max(1, next-ID(r.IntN(12)*10))
 				before := len(all)
@@ -77,6 +84,16 @@ func TestCounterLateIDs(t *testing.T) {
 	}
 	if c.total() != 1000+2*keep || len(c.kept) > 2*keep || c.stale {
 		t.Errorf("total %d, keeps %d, stale %v", c.total(), len(c.kept), c.stale)
+	}
+}
+
+// A mark that passes what is kept mends a counter that is stale, not a lost one.
+func TestCounterLost(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		c := counter{kept: []unread{{5, 0}}, top: 5, below: 3, stale: true, lost: lost}
+		if c.moveTo(5); c.total() != 0 || c.stale != lost {
+			t.Errorf("lost %v: %+v", lost, c)
+		}
 	}
 }
 

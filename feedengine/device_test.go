@@ -2,6 +2,7 @@ package feedengine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -22,7 +23,9 @@ type device struct {
 	// from is what it did not need to be sent: what its page, or the view at the
 	// time of its attach or reset, contained.
 	from   []Head
+	since  []Head            // likewise of what no page has
 	hidden map[string]uint64 // authors who were unfollowed, and the stream's n then
+	veiled map[string]bool   // whose hides have changed
 }
 
 type numbered struct {
@@ -39,7 +42,7 @@ func (d *device) gone() { d.session, d.waiting, d.background, d.deaf = 0, false,
 
 // attached takes the reply to an attach. heads are those of its page, or what
 // the engine had applied; follows are the user's.
-func (d *device) attached(r Result, heads []Head, follows []Edge) error {
+func (d *device) attached(r Result, heads, applied []Head, follows []Edge) error {
 	d.waiting = false
 	if r.Resumed {
 		if r.Stream != d.stream || r.N != d.n+uint64(r.Replay) {
@@ -48,13 +51,15 @@ func (d *device) attached(r Result, heads []Head, follows []Edge) error {
 		for _, g := range d.got {
 			ev := g.ev
 			followed := slices.ContainsFunc(follows, func(e Edge) bool { return e.Author == ev.Actor })
-			if r.Page != nil && ev.Seq > heads[ev.Shard].Seq && (followed || ev.Actor == d.user) {
+			if r.Page != nil && ev.onPages() && !d.veiled[ev.Actor] && ev.Seq > heads[ev.Shard].Seq && (followed || ev.Actor == d.user) {
 				return fmt.Errorf("page is older than n: lacks %s", printEvent(ev))
 			}
 		}
 	} else {
 		d.stream, d.n, d.got, d.from, d.counts = r.Stream, r.N, nil, slices.Clone(heads), Counts{}
+		d.since = slices.Clone(applied)
 		clear(d.hidden)
+		clear(d.veiled)
 	}
 	return d.shown(r.Counts)
 }
@@ -64,7 +69,7 @@ func (d *device) shown(c Counts) error {
 		return fmt.Errorf("counters go back from v=%d to v=%d", d.counts.V, c.V)
 	}
 	if c.V == d.counts.V && c != d.counts {
-		return fmt.Errorf("counters of v=%d differ: %d and %d", c.V, d.counts.Feed, c.Feed)
+		return fmt.Errorf("counters of v=%d differ: %s and %s", c.V, printCounts(d.counts), printCounts(c))
 	}
 	d.counts = c
 	return nil
@@ -84,7 +89,7 @@ func (d *device) delivered(ev *Event, r Recipient) error {
 	}
 	if ev != nil {
 		d.n = r.N
-		if r.N > d.hidden[ev.Actor] || ev.Actor == d.user {
+		if r.N > d.hidden[ev.Actor] || ev.Actor == d.user || !ev.onPages() {
 			d.got = append(d.got, numbered{r.N, ev})
 		}
 	}
@@ -104,7 +109,9 @@ func (d *device) reset(r Reset, heads []Head) error {
 		d.counts = Counts{}
 	}
 	d.stream, d.n, d.got, d.from = r.Stream, r.N, nil, slices.Clone(heads)
+	d.since = d.from
 	clear(d.hidden)
+	clear(d.veiled)
 	return d.shown(r.Counts)
 }
 
@@ -120,7 +127,9 @@ func (d *device) hide(authors []string, n uint64) {
 	for _, a := range authors {
 		d.hidden[a] = n
 	}
-	d.got = slices.DeleteFunc(d.got, func(g numbered) bool { return g.ev.Actor != d.user && slices.Contains(authors, g.ev.Actor) })
+	d.got = slices.DeleteFunc(d.got, func(g numbered) bool {
+		return g.ev.onPages() && g.ev.Actor != d.user && slices.Contains(authors, g.ev.Actor)
+	})
 }
 
 // complete holds what the device was sent against the facts: all that is
@@ -134,12 +143,24 @@ func (d *device) complete(f *facts) error {
 			continue // a read mark or a void
 		}
 		times[ev]++
-		if last[ev.Actor] >= ev.Seq {
-			return fmt.Errorf("%s after one of seq %d", printEvent(ev), last[ev.Actor])
+		of := fmt.Sprint(ev.Shard, ev.Kind) // these come in the order of their logs
+		switch {
+		case ev.onPages():
+			of = ev.Actor
+		case ev.Kind == KindNoteGone: // several of one deletion
+			continue
 		}
-		last[ev.Actor] = ev.Seq
+		if last[of] >= ev.Seq {
+			return fmt.Errorf("%s after one of seq %d", printEvent(ev), last[of])
+		}
+		last[of] = ev.Seq
 	}
 	heads := f.heads()
+	veiled, _ := f.hiddenFrom(d.user, heads)
+	maps.Copy(veiled, d.veiled)
+	if err := d.completeSocial(f, veiled); err != nil {
+		return err
+	}
 	authors := append(f.follows(d.user, heads), Edge{Author: d.user})
 	for _, edge := range authors {
 		followed := uint64(0)
@@ -151,15 +172,15 @@ func (d *device) complete(f *facts) error {
 		fresh := followed > d.from[f.shardOf(d.user)].Seq
 		standing := f.posts(edge.Author, heads, 0)
 		for _, ev := range f.log(edge.Author, heads) {
-			if ev.Actor != edge.Author || ev.Kind != KindPost && ev.Kind != KindPostDeleted {
+			if ev.Actor != edge.Author || !ev.onPages() {
 				continue
 			}
 			n := times[ev]
 			delete(times, ev)
-			owed := ev.ID > edge.Since && (fresh || ev.Seq > d.from[ev.Shard].Seq) &&
-				(ev.Kind == KindPostDeleted || slices.Contains(standing, ev))
+			stands := slices.ContainsFunc(standing, func(p *Event) bool { return ev.Post != nil && p.ID == ev.Post.ID })
+			owed := ev.ID > edge.Since && (fresh || ev.Seq > d.from[ev.Shard].Seq) && (ev.Kind == KindPostDeleted || stands)
 			switch {
-			case owed && n != 1:
+			case (n > 0 || !veiled[ev.Actor]) && owed && n != 1:
 				return fmt.Errorf("%s (log %d/%d, from %d) came %d times", printEvent(ev), ev.Shard, ev.Seq, d.from[ev.Shard].Seq, n)
 			case ev.Kind == KindPost && ev.ID <= edge.Since && n > 0:
 				return fmt.Errorf("%s came, though it is from before the follow %s", printEvent(ev), printID(edge.Since))
@@ -172,4 +193,66 @@ func (d *device) complete(f *facts) error {
 		}
 	}
 	return nil
+}
+
+// completeSocial is the part of complete that is about notifications and messages.
+// Of those whose hides have changed not all can be told.
+func (d *device) completeSocial(f *facts, veiled map[string]bool) error {
+	heads := f.heads()
+	shown := map[ID]*Note{} // as it was shown last
+	times := map[markOfEvent]int{}
+	for _, g := range d.got {
+		times[markOfEvent{g.ev.Shard, g.ev.Seq, g.ev.Kind}]++
+		switch g.ev.Kind {
+		case KindNote:
+			shown[g.ev.Fact.(*Note).ID] = g.ev.Fact.(*Note)
+		case KindNoteGone:
+			delete(shown, g.ev.Target)
+		}
+	}
+	for _, ev := range f.messages(d.user, heads) {
+		n := times[markOfEvent{ev.Shard, ev.Seq, KindMessage}]
+		if n > 1 || n == 0 && !veiled[ev.Actor] && ev.Seq > d.since[ev.Shard].Seq {
+			return fmt.Errorf("%s came %d times", printEvent(ev), n)
+		}
+	}
+	for _, log := range f.logs {
+		for _, ev := range log {
+			n := times[markOfEvent{ev.Shard, ev.Seq, KindReceipt}]
+			owed := ev.Kind == KindSeen && slices.Contains(ev.Users, d.user) && ev.Seq > d.since[ev.Shard].Seq
+			if n > 1 || n == 0 && !veiled[ev.Actor] && owed {
+				return fmt.Errorf("receipt of %s came %d times", printEvent(ev), n)
+			}
+		}
+	}
+	rows := f.notes(d.user, heads, 0)
+	for _, r := range rows {
+		switch n := shown[r.ID]; {
+		case len(veiled) > 0 || r.at.Seq <= d.since[r.at.Shard].Seq:
+		case n == nil:
+			return fmt.Errorf("notification %s by %s (%s) does not stand", printID(r.ID), r.Actor, r.Kind)
+		case n.Count != r.Count || n.Kind != r.Kind:
+			return fmt.Errorf("notification %s is shown as %+v, not %+v", printID(r.ID), *n, r.Note)
+		}
+	}
+	deleted := map[ID]bool{}
+	for _, g := range d.got {
+		if g.ev.Kind == KindPostDeleted {
+			deleted[g.ev.Target] = true
+		}
+	}
+	for id, n := range shown {
+		// Of a comment that fell out of the tail before its post was deleted, nobody is told.
+		if len(veiled) == 0 && !deleted[n.Post] && (n.Kind != NoteMention || n.Comment == 0) && !slices.ContainsFunc(rows, func(r row) bool { return r.ID == id }) {
+			return fmt.Errorf("notification %s stands, though it was withdrawn", printID(id))
+		}
+	}
+	return nil
+}
+
+// markOfEvent names an event of a stream by the one of a log that it is made of.
+type markOfEvent struct {
+	shard ShardID
+	seq   uint64
+	kind  EventKind
 }

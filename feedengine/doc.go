@@ -1,5 +1,6 @@
 // Package feedengine is the pure core of one shard: who follows whom among the
-// shard's resident users, their streams, unread counters and read marks.
+// shard's resident users, who is hidden from whom, their streams, unread counters
+// and read marks.
 //
 // It does no I/O, reads no clock, starts no goroutine and takes no lock. Its
 // caller, a shard's goroutine, steps it with inputs and carries out the effects:
@@ -28,6 +29,13 @@
 // through the events between, and from there on they take part in every event.
 // So nothing is counted twice and nothing missed, whatever happened while the
 // query ran; a snapshot from a lagging replica is one at older heads.
+//
+// What an event does is the same for a view that is live and for one that a load
+// brings: concern says whom it concerns, part which of these take part just now and
+// which counters it goes to, give what their streams make of it. Hides are filters:
+// whatever is shown or counted is held against those that stand. A counter that
+// cannot be told from what a view keeps is stale, and a recount, which is a load
+// like any other, is asked for; it is lost when what is kept is wrong itself.
 //
 // # What it does not do
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -20,12 +21,28 @@ func handed() *Handover {
 				Post: &Post{ID: MaxID, Author: "alice", Kind: "post", Text: "hé\nllo", Likes: 3, Comments: 1 << 40}},
 			void,
 			{Kind: KindRead, Actor: "bob", List: ListFeed, Target: 99},
-			{Shard: 1, Epoch: 1, Seq: 7, ID: 5, Kind: KindFollow, Actor: "carol", Users: []string{"a", "b"}},
+			{Shard: 1, Epoch: 1, Seq: 7, ID: 5, Kind: KindFollow, Actor: "carol", Users: []string{"a", "b"}, Fact: &Following{Notify: true}},
+			{Shard: 1, Epoch: 1, Seq: 8, ID: 6, Kind: KindPostEdited, Actor: "alice", Name: "Älice",
+				Post: &Post{ID: 3, Author: "alice", Kind: KindOfJob, Text: "x", More: &More{Followers: true, Edited: 6,
+					Media: []Media{{URL: "https://x/y", Type: "image/png", Size: 1 << 40}},
+					Job:   &Job{Title: "t", Closes: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)}}}},
+			{Shard: 1, Epoch: 1, Seq: 9, ID: 8, Kind: KindNote, Actor: "dave",
+				Fact: &Note{ID: 7, Kind: NoteLike, Actor: "dave", Name: "D", Others: []string{"dave", "eve"}, Count: 2, Post: 3}},
+			{Shard: 2, Epoch: 1, Seq: 9, ID: 9, Kind: KindMessage, Actor: "dave", Users: []string{"bob", "dave"},
+				Fact: &Message{ID: 9, Conversation: 4, From: "dave", Text: "hi", Reply: 8, Media: []Media{{URL: "http://z"}}, Opens: true}},
+			{Shard: 1, Epoch: 1, Seq: 10, ID: 10, Kind: KindRead, Actor: "bob", List: ListMessages, Target: 9, Fact: &Seen{Conversation: 4, Upto: 9, Read: true}},
+			{Shard: 2, Epoch: 1, Seq: 11, ID: 11, Kind: KindNoteGone, Actor: "bob", Target: 7},
+			{Shard: 2, Epoch: 1, Seq: 12, ID: 12, Kind: KindHidden, Actor: "mallory"},
 		},
 		Views: []HandoverView{
-			{User: "bob", Follows: []HandoverEdge{{"alice", 0}, {"carol", 12}}, Stream: 1 << 63, N: 1 << 50, Tail: []uint32{2, 0, 1, 1}, V: 4,
-				Feed: HandoverCounter{Mark: 10, Kept: []UnreadID{{11, "carol"}, {MaxID, "alice"}}, Below: MaxUnread - 2, More: true}},
-			{User: "eve", Follows: []HandoverEdge{{"alice", 0}}, Feed: HandoverCounter{Stale: true}},
+			{User: "bob", Follows: []HandoverEdge{{"alice", 0}, {"carol", 12}}, Stream: 1 << 63, N: 1 << 50, Tail: []uint32{2, 0, 1, 1, 4, 5, 6, 7, 8, 9}, V: 4,
+				Feed: HandoverCounter{Mark: 10, Kept: []UnreadID{{11, "carol"}, {MaxID, "alice"}}, Below: MaxUnread - 2, More: true},
+				Name: "Böb", Hides: []Hide{{"mallory", HideBlock}, {"mallory", HideMute}, {"peggy", HideBlockedBy}},
+				Notes:   HandoverCounter{Mark: 5, Kept: []UnreadID{{ID: 7}}, Stale: true, Lost: true},
+				Chats:   []HandoverChat{{4, HandoverCounter{Mark: 3, Kept: []UnreadID{{ID: 9}}, Below: 3}}, {MaxID, HandoverCounter{Below: 1}}},
+				ChatTop: 100, ChatsStale: true},
+			{User: "eve", Follows: []HandoverEdge{{"alice", 0}}, Feed: HandoverCounter{Stale: true}, ChatTop: 1},
+			{User: "zoe"},
 		},
 	}
 }
@@ -65,12 +82,29 @@ func TestHandoverRefused(t *testing.T) {
 		"user twice":             func(h *Handover) { h.Views[1].User = "bob" },
 		"author twice":           func(h *Handover) { h.Views[0].Follows = append(h.Views[0].Follows, HandoverEdge{Author: "alice"}) },
 		"follows oneself":        func(h *Handover) { h.Views[1].Follows[0].Author = "eve" },
-		"tail":                   func(h *Handover) { h.Views[0].Tail[1] = 4 },
+		"tail":                   func(h *Handover) { h.Views[0].Tail[1] = 11 },
 		"tail longer than n":     func(h *Handover) { h.Views[0].N = 3 },
 		"too many unread":        func(h *Handover) { h.Views[0].Feed.Below++ },
 		"unread below the mark":  func(h *Handover) { h.Views[0].Feed.Mark = 11 },
 		"unread out of order":    func(h *Handover) { h.Views[0].Feed.Kept[0].ID = MaxID },
 		"id above all there are": func(h *Handover) { h.Events[0].ID = -1 },
+		"hides oneself":          func(h *Handover) { h.Views[0].Hides[2].Other = "bob" },
+		"hides twice":            func(h *Handover) { h.Views[0].Hides[1].Kind = HideBlock },
+		"no such hide":           func(h *Handover) { h.Views[0].Hides[2].Kind = 4 },
+		"post of a hidden": func(h *Handover) {
+			h.Views[0].Hides[2].Other, h.Views[0].Feed.Kept = "zz", nil
+			h.Events[0].Actor = "zz"
+		},
+		"like of a hidden":       func(h *Handover) { h.Events[5].Fact.(*Note).Others[1] = "mallory" },
+		"message of a hidden":    func(h *Handover) { h.Events[6].Actor = "peggy" },
+		"unread of a hidden":     func(h *Handover) { h.Views[0].Follows[1].Author, h.Views[0].Feed.Kept[0].Author = "peggy", "peggy" },
+		"note without a fact":    func(h *Handover) { h.Events[5].Fact = nil },
+		"message without a fact": func(h *Handover) { h.Events[6].Fact = nil },
+		"nothing unread":         func(h *Handover) { h.Views[0].Chats[1].Below = 0 },
+		"conversation twice":     func(h *Handover) { h.Views[0].Chats[1].Conversation = 4 },
+		"mark above all":         func(h *Handover) { h.Views[0].ChatTop = 2 },
+		"lost but not stale":     func(h *Handover) { h.Views[0].Notes.Stale = false },
+		"a fact of a post":       func(h *Handover) { h.Events[0].Fact = &Seen{} },
 		"epoch of an edge":       func(h *Handover) { h.Views[0].Follows[1].Young = -1 },
 	} {
 		h := handed()
@@ -125,7 +159,7 @@ func FuzzHandover(f *testing.F) {
 		for i, v := range h.Views {
 			w := again.Views[i]
 			for j := range v.Tail {
-				if diff := cmp.Diff(h.Events[v.Tail[j]], again.Events[w.Tail[j]]); diff != "" {
+				if diff := cmp.Diff(h.Events[v.Tail[j]], again.Events[w.Tail[j]], cmpopts.EquateEmpty()); diff != "" {
 					t.Fatal(diff)
 				}
 			}

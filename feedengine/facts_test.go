@@ -1,6 +1,7 @@
 package feedengine
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -11,11 +12,17 @@ type facts struct {
 	shardOf func(user string) ShardID
 	logs    [][]*Event
 	ends    []Head // of the logs: Seq and ID are those of the last event
-	marks   map[string]ID
+	marks   map[markOf]ID
+}
+
+// markOf names a read mark that is in no log.
+type markOf struct {
+	user string
+	list List
 }
 
 func newFacts(shards int, shardOf func(string) ShardID) *facts {
-	f := &facts{shardOf: shardOf, logs: make([][]*Event, shards), marks: map[string]ID{}}
+	f := &facts{shardOf: shardOf, logs: make([][]*Event, shards), marks: map[markOf]ID{}}
 	for range shards {
 		f.ends = append(f.ends, Head{Epoch: 1, First: 1})
 	}
@@ -28,6 +35,12 @@ func (f *facts) commit(ev *Event) {
 	ev.Epoch, ev.Seq = end.Epoch, end.Seq+1
 	f.logs[ev.Shard] = append(f.logs[ev.Shard], ev)
 	end.Seq, end.ID = ev.Seq, ev.ID
+}
+
+// expect appends an event that is to be committed.
+func (f *facts) expect(ev *Event) {
+	f.logs[ev.Shard] = append(f.logs[ev.Shard], ev)
+	f.ends[ev.Shard].Seq++
 }
 
 // lose is a database that comes back without the events of a log above seq, and
@@ -111,7 +124,11 @@ func (f *facts) posts(author string, heads []Head, above ID) []*Event {
 // unread is what counts in a user's feed, ascending.
 func (f *facts) unread(user string, heads []Head, mark ID) []UnreadID {
 	var ids []UnreadID
+	hidden, _ := f.hiddenFrom(user, heads)
 	for _, e := range f.follows(user, heads) {
+		if hidden[e.Author] {
+			continue
+		}
 		for _, p := range f.posts(e.Author, heads, max(e.Since, mark)) {
 			ids = append(ids, UnreadID{p.ID, e.Author})
 		}
@@ -126,7 +143,11 @@ func (f *facts) page(user string, heads []Head, limit int) *Page {
 	for _, p := range f.posts(user, heads, 0) {
 		posts = append(posts, p.Post)
 	}
+	hidden, _ := f.hiddenFrom(user, heads)
 	for _, e := range f.follows(user, heads) {
+		if hidden[e.Author] {
+			continue
+		}
 		for _, p := range f.posts(e.Author, heads, 0) {
 			posts = append(posts, p.Post)
 		}
@@ -141,11 +162,29 @@ func (f *facts) page(user string, heads []Head, limit int) *Page {
 // load is what storage says of one user in a snapshot at the heads. Marks are
 // in no log: they are as of now.
 func (f *facts) load(ask LoadUser, heads []Head, keep int) LoadedUser {
-	u := LoadedUser{User: ask.User, Follows: f.follows(ask.User, heads)}
-	u.Feed.Mark = f.marks[ask.User]
-	ids := f.unread(ask.User, heads, u.Feed.Mark)
-	u.Feed.Total = min(len(ids), MaxUnread)
-	u.Feed.Unread = ids[max(0, len(ids)-keep):]
+	u := LoadedUser{User: ask.User, Follows: f.follows(ask.User, heads), Name: f.displayName(ask.User, heads), Hides: f.hides(ask.User, heads)}
+	loaded := func(mark ID, ids []UnreadID) LoadedCount {
+		return LoadedCount{Mark: mark, Unread: ids[max(0, len(ids)-keep):], Total: min(len(ids), MaxUnread)}
+	}
+	mark := f.marks[markOf{ask.User, ListFeed}]
+	u.Feed = loaded(mark, f.unread(ask.User, heads, mark))
+	mark = f.marks[markOf{ask.User, ListNotifications}]
+	var notes []UnreadID
+	for _, n := range f.notes(ask.User, heads, mark) {
+		notes = append(notes, UnreadID{ID: n.ID})
+	}
+	u.Notes = loaded(mark, notes)
+	reads, chats := f.reads(ask.User, heads), f.chats(ask.User, heads)
+	for _, c := range slices.Sorted(maps.Keys(chats)) {
+		var ids []UnreadID
+		for _, id := range chats[c] {
+			ids = append(ids, UnreadID{ID: id})
+		}
+		u.Chats = append(u.Chats, LoadedChat{c, loaded(reads[c], ids)})
+	}
+	for _, upto := range reads {
+		u.ChatTop = max(u.ChatTop, upto)
+	}
 	if ask.Page > 0 {
 		u.Page = f.page(ask.User, heads, ask.Page)
 	}
@@ -177,7 +216,7 @@ func (f *facts) between(from, to []Head, next func(n int) int) []*Event {
 func passed(follow *Event, stepped []*Event) []*Event {
 	var events []*Event
 	for _, ev := range stepped {
-		if (ev.Kind == KindPost || ev.Kind == KindPostDeleted) && ev.ID > follow.ID && slices.Contains(follow.Users, ev.Actor) {
+		if ev.onPages() && ev.ID > follow.ID && slices.Contains(follow.Users, ev.Actor) {
 			events = append(events, ev)
 		}
 	}

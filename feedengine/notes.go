@@ -142,8 +142,8 @@ func (e *Engine) withdrawFollow(ev *Event) {
 	}
 }
 
-// dropNote withdraws a notification from stream and counter, and from the show if
-// it was on it, or else seems to be.
+// dropNote withdraws a notification from stream and counter, and from the show
+// unless it cannot have been there.
 func (e *Engine) dropNote(ev *Event, v *view, c *counters, id ID, shown bool) {
 	if c.social != nil {
 		shown = shown || c.social.notes.mayHave(id)
@@ -165,20 +165,19 @@ func (e *Engine) giveGone(ev *Event, v *view, id ID) {
 }
 
 // forgetPost takes the notifications about a deleted post from those who were told
-// of it.
+// of it. Whether that was in the post or in comments on it is not said.
 func (e *Engine) forgetPost(ev *Event) {
 	for _, user := range ev.Users {
 		v, c := e.partOf(user)
 		if v == nil || user == ev.Actor {
 			continue
 		}
-		before := c.counts()
-		for _, id := range v.dropNotes(c, ev.Target) {
-			e.giveGone(ev, v, id)
-			before = c.counts()
+		gone := v.dropNotes(c, ev.Target)
+		if !slices.Contains(gone, ev.Target) {
+			gone = append(gone, ev.Target) // a mention from before the tail
 		}
-		if !e.replaying && c.counts() != before {
-			e.pushCounts(v)
+		for _, id := range gone {
+			e.giveGone(ev, v, id)
 		}
 		e.recountIfStale(v)
 	}

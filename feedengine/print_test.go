@@ -29,7 +29,45 @@ func printEvent(ev *Event) string {
 		return fmt.Sprintf("follow %s by %s of %s", printID(ev.ID), ev.Actor, strings.Join(ev.Users, ","))
 	case KindUnfollow:
 		return fmt.Sprintf("unfollow %s by %s of %s", printID(ev.ID), ev.Actor, strings.Join(ev.Users, ","))
+	case KindPostEdited:
+		return fmt.Sprintf("edited %s by %s", printID(ev.Post.ID), ev.Actor)
+	case KindLike, KindUnlike:
+		like := ev.Fact.(*Like)
+		return fmt.Sprintf("%s of %s by %s note %s edge %v count %d %v", map[EventKind]string{KindLike: "like", KindUnlike: "unlike"}[ev.Kind],
+			printID(like.Post), ev.Actor, printID(like.Note), like.Edge, like.Count, like.Others)
+	case KindComment:
+		return fmt.Sprintf("comment %s on %s by %s mentions %v", printID(ev.ID), printID(ev.Fact.(*Comment).Post), ev.Actor, ev.Users)
+	case KindMessage:
+		return fmt.Sprintf("message %s in %s by %s", printID(ev.ID), printID(ev.Fact.(*Message).Conversation), ev.Actor)
+	case KindSeen, KindReceipt:
+		seen := ev.Fact.(*Seen)
+		return fmt.Sprintf("%s of %s by %s up to %s read %v", map[EventKind]string{KindSeen: "seen", KindReceipt: "receipt"}[ev.Kind],
+			printID(seen.Conversation), ev.Actor, printID(seen.Upto), seen.Read)
+	case KindBlock, KindUnblock, KindMute, KindUnmute:
+		return fmt.Sprintf("%s by %s of %s", [...]string{"block", "unblock", "mute", "unmute"}[ev.Kind-KindBlock], ev.Actor, ev.Users[0])
+	case KindProfile:
+		return fmt.Sprintf("profile of %s: %q", ev.Actor, ev.Fact.(*Profile).Name)
+	case KindNote:
+		n := ev.Fact.(*Note)
+		s := fmt.Sprintf("note %s %s by %s", printID(n.ID), n.Kind, n.Actor)
+		if n.Kind == NoteLike {
+			s += fmt.Sprintf(" count %d %v", n.Count, n.Others)
+		}
+		return s
+	case KindNoteGone:
+		return "note gone " + printID(ev.Target)
+	case KindHidden:
+		return "hidden " + ev.Actor
+	case KindShown:
+		return "shown " + ev.Actor
 	case KindRead:
+		if ev.List != ListFeed {
+			s := fmt.Sprintf("read %s up to %s", ev.List, printID(ev.Target))
+			if seen, ok := ev.Fact.(*Seen); ok {
+				s += " in " + printID(seen.Conversation)
+			}
+			return s
+		}
 		return fmt.Sprintf("read up to %s", printID(ev.Target))
 	case KindVoid:
 		return "void"
@@ -37,7 +75,16 @@ func printEvent(ev *Event) string {
 	return fmt.Sprintf("kind %d", ev.Kind)
 }
 
-func printCounts(c Counts) string { return fmt.Sprintf("unread=%d v=%d", c.Feed, c.V) }
+func printCounts(c Counts) string {
+	s := fmt.Sprintf("unread=%d", c.Feed)
+	if c.Notifications > 0 {
+		s += fmt.Sprintf(" notes=%d", c.Notifications)
+	}
+	if c.Messages > 0 {
+		s += fmt.Sprintf(" messages=%d", c.Messages)
+	}
+	return fmt.Sprintf("%s v=%d", s, c.V)
+}
 
 func printPage(p *Page) string {
 	var ids []string
@@ -67,10 +114,21 @@ func printResult(r Result) string {
 	if r.Upto != 0 {
 		fmt.Fprintf(&b, " upto=%s", printID(r.Upto))
 	}
+	for _, c := range r.Chats {
+		fmt.Fprintf(&b, " %s:%d", printID(c.Conversation), c.Unread)
+	}
 	if r.Page != nil {
 		b.WriteString(" " + printPage(r.Page))
 	}
 	return b.String()
+}
+
+// printSocial shows the counters beside the feed's, if there is anything.
+func printSocial(c Counts) string {
+	if c.Notifications+c.Messages == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" notes %d messages %d", c.Notifications, c.Messages)
 }
 
 func printEffect(effect Effect) string {
@@ -95,12 +153,15 @@ func printEffect(effect Effect) string {
 		}
 		return "load " + e.User
 	case SaveMark:
+		if e.Mark.List != ListFeed {
+			return fmt.Sprintf("save mark %s of %s's %s", printID(e.Mark.Upto), e.Mark.User, e.Mark.List)
+		}
 		return fmt.Sprintf("save mark %s of %s", printID(e.Mark.Upto), e.Mark.User)
 	case Audited:
 		if e.Drift {
-			return fmt.Sprintf("audited %s: DRIFT view %d facts %d", e.User, e.View.Feed, e.Facts.Feed)
+			return fmt.Sprintf("audited %s: DRIFT view %d facts %d", e.User, e.View.Feed, e.Facts.Feed) + printSocial(e.View) + printSocial(e.Facts)
 		}
-		return fmt.Sprintf("audited %s: %d", e.User, e.Facts.Feed)
+		return fmt.Sprintf("audited %s: %d", e.User, e.Facts.Feed) + printSocial(e.Facts)
 	case Gap:
 		return fmt.Sprintf("gap in log %d after %d", e.Shard, e.Applied)
 	}
@@ -124,7 +185,8 @@ func printInput(in Input) string {
 			s += fmt.Sprintf(" %d", h.Seq)
 		}
 		for _, u := range in.Users {
-			s += fmt.Sprintf(" %s(mark %s total %d)", u.User, printID(u.Feed.Mark), u.Feed.Total)
+			s += fmt.Sprintf(" %s(mark %s total %d notes %s %d chats %v top %s hides %v)", u.User, printID(u.Feed.Mark), u.Feed.Total,
+				printID(u.Notes.Mark), u.Notes.Total, u.Chats, printID(u.ChatTop), u.Hides)
 		}
 		for _, m := range in.Missed {
 			s += fmt.Sprintf(" missed %d/%d", m.Shard, m.Seq)

@@ -23,13 +23,21 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 //	new [keep-tail=N] [keep-unread=N] 0=USERS 1=USERS …   which users live where
 //	[commit] post USER @ID [xN]               N posts, the last one's effects
 //	[commit] delete USER @POST @ID
-//	[commit] follow|unfollow USER USERS @ID
+//	[commit] follow|unfollow USER USERS @ID [notify]
+//	[commit] post … [mention=USERS] [alerts=USERS]
+//	[commit] edit USER @POST @ID
+//	[commit] like USER OWNER @POST @ID [new]  or its end; new: no notification takes it in
+//	[commit] comment USER OWNER @POST @ID [mention=USERS]
+//	[commit] message USER TO @ID              in the log of the first member's shard
+//	[commit] seen USER MEMBERS @UPTO @ID [got]
+//	[commit] block|unblock|mute|unmute USER OTHER @ID
+//	[commit] profile USER NAME @ID
 //	apply LOG [lost]                          the next event of the log
 //	attach USER sN [gN] [page=N] [resume=STREAM/N]
 //	detach|background|active USER sN [gN]
 //	sync USER sN [gN] N
 //	counts USER
-//	read USER @ID [clock=@ID]
+//	read USER @ID [clock=@ID] [notes]
 //	mark USER @ID                             durable already
 //	commit-mark, told                         the oldest SaveMark: durable; the engine told
 //	saved [fail]                              both
@@ -104,6 +112,7 @@ type script struct {
 	where   string
 
 	*facts
+	users     []string
 	engine    *Engine
 	now       int64
 	token     Token
@@ -201,7 +210,7 @@ func (s *script) command(line string) {
 		s.open(a)
 	case "commit":
 		s.fact(a, a.word(), false)
-	case "post", "delete", "follow", "unfollow":
+	case "post", "delete", "follow", "unfollow", "edit", "like", "comment", "message", "seen", "block", "unblock", "mute", "unmute", "profile":
 		s.fact(a, op, true)
 	case "apply":
 		s.apply(a.number(a.word()), a.flag("lost"))
@@ -217,13 +226,16 @@ func (s *script) command(line string) {
 		s.step(CountsInput{Token: s.token, User: a.word()})
 	case "read":
 		in := ReadInput{Token: s.token, User: a.word(), List: ListFeed, Clock: MaxID}
+		if a.flag("notes") {
+			in.List = ListNotifications
+		}
 		in.Upto = a.id(a.word(), MaxShards-1)
 		if clock, ok := a.named["clock"]; ok {
 			in.Clock = a.id(clock, MaxShards-1)
 		}
 		s.step(in)
 	case "mark":
-		s.marks[a.word()] = a.id(a.word(), MaxShards-1)
+		s.marks[markOf{a.word(), ListFeed}] = a.id(a.word(), MaxShards-1)
 	case "commit-mark", "told", "saved":
 		s.mark(op, a.flag("fail"))
 	case "load":
@@ -280,12 +292,14 @@ func (s *script) command(line string) {
 
 func (s *script) open(a *arguments) {
 	homes := map[string]ShardID{}
+	s.users = nil
 	shards := 1
 	for name, users := range a.named {
 		if shard, err := strconv.Atoi(name); err == nil {
 			shards = max(shards, shard+1)
 			for _, user := range strings.Split(users, ",") {
 				homes[user] = ShardID(shard)
+				s.users = append(s.users, user)
 			}
 		}
 	}
@@ -301,25 +315,73 @@ func (s *script) open(a *arguments) {
 func (s *script) fact(a *arguments, op string, apply bool) {
 	ev := &Event{Actor: a.word()}
 	ev.Shard = s.shardOf(ev.Actor)
+	mentioned := func(name string) []string {
+		if users, ok := a.named[name]; ok {
+			return strings.Split(users, ",")
+		}
+		return nil
+	}
+	var decide func()
 	switch op {
 	case "post":
-		ev.Kind = KindPost
+		ev.Kind, ev.Users = KindPost, mentioned("mention")
+	case "edit":
+		ev.Kind, ev.Post = KindPostEdited, &Post{ID: a.id(a.word(), ev.Shard), Author: ev.Actor, Kind: "post"}
 	case "delete":
 		ev.Kind, ev.Target = KindPostDeleted, a.id(a.word(), ev.Shard)
+		s.decideDelete(ev, s.users)
 	case "follow":
 		ev.Kind, ev.Users = KindFollow, strings.Split(a.word(), ",")
+		if a.flag("notify") {
+			ev.Fact = &Following{Notify: true}
+		}
 	case "unfollow":
 		ev.Kind, ev.Users = KindUnfollow, strings.Split(a.word(), ",")
+		s.decideUnfollow(ev)
+	case "like":
+		owner, window := a.word(), !a.flag("new")
+		post := a.id(a.word(), s.shardOf(owner))
+		decide = func() { s.decideLike(ev, post, owner, window) }
+		ev.Shard = post.Shard()
+	case "comment":
+		owner := a.word()
+		post := a.id(a.word(), s.shardOf(owner))
+		ev.Kind, ev.Shard, ev.Fact, ev.Users = KindComment, post.Shard(), &Comment{Post: post, Owner: owner}, mentioned("mention")
+	case "message":
+		to := strings.Split(a.word(), ",")
+		ev.Shard = s.shardOf(ConversationMembers(ev.Actor, to)[0])
+		decide = func() { s.decideMessage(ev, to) }
+	case "seen":
+		members := ConversationMembers(ev.Actor, strings.Split(a.word(), ","))
+		seen := &Seen{Read: !a.flag("got")}
+		for _, m := range s.messages(ev.Actor, s.heads()) {
+			if slices.Equal(m.Users, members) {
+				seen.Conversation = m.Fact.(*Message).Conversation
+			}
+		}
+		seen.Upto = a.id(a.word(), seen.Conversation.Shard())
+		ev.Kind, ev.Fact, ev.Users = KindSeen, seen, others(members, ev.Actor)
+	case "block", "unblock", "mute", "unmute":
+		ev.Kind = KindBlock + EventKind(slices.Index([]string{"block", "unblock", "mute", "unmute"}, op))
+		ev.Users = []string{a.word()}
+	case "profile":
+		ev.Kind, ev.Fact = KindProfile, &Profile{Name: a.word()}
 	default:
 		s.fatalf("no such fact")
 	}
 	ev.ID = a.id(a.word(), ev.Shard)
+	if decide != nil {
+		decide()
+	}
 	n := a.prefixed("x", 1)
 	for i := range n {
 		next := *ev
 		next.ID += ID(i) << tickBits
 		if ev.Kind == KindPost {
 			next.Post = &Post{ID: next.ID, Author: ev.Actor, Kind: "post"}
+			if alerts := mentioned("alerts"); alerts != nil {
+				next.Post.Kind, next.Post.More = KindOfJob, &More{Job: &Job{Title: "x"}, Alerts: alerts}
+			}
 		}
 		s.commit(&next)
 		if apply {
@@ -413,7 +475,8 @@ func (s *script) mark(op string, fail bool) {
 		save := s.saves[0]
 		s.saves, s.told = s.saves[1:], append(s.told, save)
 		if !fail {
-			s.marks[save.Mark.User] = max(s.marks[save.Mark.User], save.Mark.Upto)
+			mark := markOf{save.Mark.User, save.Mark.List}
+			s.marks[mark] = max(s.marks[mark], save.Mark.Upto)
 		}
 	}
 	if op != "commit-mark" {
@@ -447,7 +510,19 @@ func (s *script) view(user string) {
 	for _, f := range v.follows {
 		names = append(names, string(s.engine.authors.name(f)))
 	}
-	fmt.Fprintf(&s.printed, " follows=[%s]\n", strings.Join(names, " "))
+	fmt.Fprintf(&s.printed, " follows=[%s]", strings.Join(names, " "))
+	if m := v.social; m != nil {
+		fmt.Fprintf(&s.printed, " name=%q hides=%v notes(mark=%s kept=%d below=%d", m.name, m.hides.list(), printID(m.notes.mark), len(m.notes.kept), m.notes.below)
+		if m.notes.stale {
+			s.printed.WriteString(" stale")
+		}
+		fmt.Fprintf(&s.printed, ") chats(%d top=%s", len(m.chats.list), printID(m.chats.top))
+		if m.chats.stale {
+			s.printed.WriteString(" stale")
+		}
+		s.printed.WriteString(")")
+	}
+	s.printed.WriteString("\n")
 }
 
 func (s *script) step(in Input) {

@@ -57,6 +57,7 @@ type sim struct {
 	clock   int64 // milliseconds since IDEpoch
 	ticks   []Tick
 	pending [][]*Event // by shard: have their ids, are not committed yet
+	ahead   *facts     // with those: what shards decide by
 	hosts   []*host
 	devices []*device
 	users   []string
@@ -78,7 +79,7 @@ type host struct {
 	taken   []LoadedInput // snapshots on their way; Missed comes when they arrive
 	saves   []SaveMark    // to be committed
 	saved   []MarkSavedInput
-	told    map[string]ID // the greatest mark of which the engine was told
+	told    map[markOf]ID // the greatest mark of which the engine was told
 	replies map[Token]func(Result)
 	pages   map[*Post][]Head // heads of a page, by its first post
 	inputs  []timed          // all that the engine was stepped with
@@ -99,16 +100,17 @@ func newSim(t testing.TB, choose chooser) *sim {
 	shards := 1 + choose.intn(3)
 	s := &sim{t: t, choose: choose, clock: 1_000_000, ticks: make([]Tick, shards), pending: make([][]*Event, shards)}
 	s.facts = newFacts(shards, func(user string) ShardID { return ShardID(int(user[0]) % shards) })
+	s.ahead = newFacts(shards, s.shardOf)
 	for i := range 3 + choose.intn(4) {
 		s.users = append(s.users, string(rune('a'+i)))
 	}
 	for i := range shards {
-		h := &host{sim: s, shard: ShardID(i), told: map[string]ID{}, replies: map[Token]func(Result){}, pages: map[*Post][]Head{}, resets: map[*device]int{}}
+		h := &host{sim: s, shard: ShardID(i), told: map[markOf]ID{}, replies: map[Token]func(Result){}, pages: map[*Post][]Head{}, resets: map[*device]int{}}
 		h.begin(make([]Head, shards))
 		s.hosts = append(s.hosts, h)
 	}
 	for i := range 2 + choose.intn(5) {
-		s.devices = append(s.devices, &device{user: s.users[choose.intn(len(s.users))], gateway: GatewayID(i % 3), hidden: map[string]uint64{}})
+		s.devices = append(s.devices, &device{user: s.users[choose.intn(len(s.users))], gateway: GatewayID(i % 3), hidden: map[string]uint64{}, veiled: map[string]bool{}})
 	}
 	return s
 }
@@ -150,15 +152,15 @@ func (s *sim) act(op int) {
 	h := s.hosts[s.choose.intn(len(s.hosts))]
 	d := s.devices[s.choose.intn(len(s.devices))]
 	switch {
-	case op < 18:
+	case op < 20:
 		s.begin()
-	case op < 32:
+	case op < 34:
 		s.commitNext(s.choose.intn(len(s.pending)))
-	case op < 58:
+	case op < 60:
 		h.stepLog(s.choose.intn(len(s.logs)))
-	case op < 64:
+	case op < 66:
 		h.takeSnapshot(s.choose.intn(4) == 0)
-	case op < 70:
+	case op < 71:
 		h.arrive(s.choose.intn(12) == 0)
 	case op < 77:
 		s.toggle(d)
@@ -196,31 +198,117 @@ func (s *sim) act(op int) {
 // begin gives some user's action its id. Clocks of shards differ, and it is
 // committed later, or much later.
 func (s *sim) begin() {
-	user := s.users[s.choose.intn(len(s.users))]
-	at := s.shardOf(user)
-	ev := &Event{Shard: at, Actor: user, Kind: KindPost}
-	switch kind := s.choose.intn(10); {
-	case kind < 2:
-		if posts := s.posts(user, s.heads(), 0); len(posts) > 0 {
-			ev.Kind, ev.Target = KindPostDeleted, posts[s.choose.intn(len(posts))].ID
+	ev := &Event{Actor: s.user(), Kind: KindPost}
+	ev.Shard = s.shardOf(ev.Actor)
+	kind := s.choose.intn(40)
+	post := ID(0) // that it is about
+	owner := ""
+	switch {
+	case kind < 12:
+	case kind < 17: // the actor's own post
+		if posts := s.ahead.posts(ev.Actor, s.ahead.heads(), 0); len(posts) > 0 {
+			post = posts[s.choose.intn(len(posts))].ID
 		}
-	case kind < 5:
+	case kind < 28: // anybody's
+		owner = s.user()
+		if posts := s.ahead.posts(owner, s.ahead.heads(), 0); len(posts) > 0 {
+			post = posts[s.choose.intn(len(posts))].ID
+			ev.Shard = post.Shard()
+		}
+	}
+	to := []string{s.user()}
+	if kind >= 28 && kind < 32 { // a message
+		if s.choose.intn(2) == 0 {
+			to = append(to, s.user())
+		}
+		if members := ConversationMembers(ev.Actor, to); len(members) > 1 {
+			ev.Shard = s.shardOf(members[0])
+		} else {
+			kind = 0
+		}
+	}
+	ev.ID = s.tick(ev.Shard)
+	switch {
+	case kind < 12 || kind < 28 && post == 0:
+		ev.Post = &Post{ID: ev.ID, Author: ev.Actor, Kind: "post"}
+		ev.Users = s.some(ev.Actor)
+		if s.choose.intn(5) == 0 {
+			ev.Post.Kind, ev.Post.More = KindOfJob, &More{Job: &Job{Title: "x"}, Alerts: s.some(ev.Actor)}
+		}
+	case kind < 15:
+		ev.Kind, ev.Target = KindPostDeleted, post
+		s.ahead.decideDelete(ev, s.users)
+	case kind < 17:
+		ev.Kind, ev.Post = KindPostEdited, &Post{ID: post, Author: ev.Actor, Kind: "post", Text: "edited", More: &More{Edited: ev.ID}}
+	case kind < 25:
+		s.ahead.decideLike(ev, post, owner, s.choose.intn(4) > 0)
+	case kind < 28:
+		ev.Kind, ev.Fact, ev.Users = KindComment, &Comment{ID: ev.ID, Post: post, Owner: owner}, s.some(ev.Actor)
+	case kind < 32:
+		s.ahead.decideMessage(ev, to)
+	default:
+		s.beginOwn(ev, kind)
+	}
+	s.pending[ev.Shard] = append(s.pending[ev.Shard], ev)
+	s.ahead.expect(ev)
+}
+
+// beginOwn makes the event one of those that concern the actor's own view first.
+func (s *sim) beginOwn(ev *Event, kind int) {
+	other := s.user()
+	switch {
+	case kind < 34:
+		if all := s.ahead.messages(ev.Actor, s.ahead.heads()); len(all) > 0 {
+			m := all[s.choose.intn(len(all))]
+			seen := &Seen{Conversation: m.Fact.(*Message).Conversation, Upto: m.ID, Read: s.choose.intn(3) > 0}
+			if s.choose.intn(3) == 0 {
+				seen.Upto = ev.ID
+			}
+			ev.Kind, ev.Fact, ev.Users = KindSeen, seen, others(m.Users, ev.Actor)
+			return
+		}
+		fallthrough
+	case kind < 36:
 		ev.Kind = KindFollow
-		if kind == 4 {
-			ev.Kind = KindUnfollow
-		}
 		first := s.choose.intn(len(s.users))
 		for i := range 1 + s.choose.intn(2) {
-			ev.Users = append(ev.Users, s.users[(first+i)%len(s.users)])
+			if user := s.users[(first+i)%len(s.users)]; user != ev.Actor {
+				ev.Users = append(ev.Users, user)
+			}
+		}
+		if s.choose.intn(2) == 0 {
+			ev.Fact = &Following{Notify: true}
+		}
+	case kind < 37:
+		ev.Kind, ev.Users = KindUnfollow, slices.Clone(s.users)
+		if s.choose.intn(4) > 0 {
+			ev.Users = []string{other}
+		}
+		s.ahead.decideUnfollow(ev)
+	case kind < 39 && other != ev.Actor:
+		ev.Kind, ev.Users = KindBlock+EventKind(s.choose.intn(4)), []string{other}
+	default:
+		ev.Kind, ev.Fact = KindProfile, &Profile{User: ev.Actor, Name: [...]string{"", "x", "y"}[s.choose.intn(3)]}
+	}
+}
+
+func (s *sim) user() string { return s.users[s.choose.intn(len(s.users))] }
+
+// some are a few users, mostly none, and never the one.
+func (s *sim) some(but string) []string {
+	var users []string
+	for range s.choose.intn(4) {
+		if user := s.user(); user != but && !slices.Contains(users, user) {
+			users = append(users, user)
 		}
 	}
-	now := Tick(s.clock+int64(at)*5) << counterBits
-	s.ticks[at] = max(s.ticks[at]+1, now)
-	ev.ID = s.ticks[at].ID(at)
-	if ev.Kind == KindPost {
-		ev.Post = &Post{ID: ev.ID, Author: user, Kind: "post"}
-	}
-	s.pending[at] = append(s.pending[at], ev)
+	return users
+}
+
+// tick is the next id of a shard's clock.
+func (s *sim) tick(at ShardID) ID {
+	s.ticks[at] = max(s.ticks[at]+1, Tick(s.clock+int64(at)*5)<<counterBits)
+	return s.ticks[at].ID(at)
 }
 
 func (s *sim) commitNext(shard int) {
@@ -255,6 +343,13 @@ func (h *host) stepLog(shard int) {
 		in.Passed = passed(ev, h.stepped)
 		if h.choose.intn(15) == 0 {
 			in.Passed, in.PassedLost = nil, true
+		}
+	}
+	for _, d := range h.devices {
+		if h.home(d.user) == h && ev.changesHides(d.user) {
+			for _, user := range append(ev.Users, ev.Actor) {
+				d.veiled[user] = true
+			}
 		}
 	}
 	if ev.Kind == KindUnfollow {
@@ -377,7 +472,7 @@ func (s *sim) toggle(d *device) {
 				heads = h.pages[r.Page.Posts[0]]
 			}
 		}
-		if err := d.attached(r, heads, s.follows(d.user, h.engine.Heads())); err != nil {
+		if err := d.attached(r, heads, h.engine.Heads(), s.follows(d.user, h.engine.Heads())); err != nil {
 			s.failf("%v: %v", d, err)
 		}
 	})
@@ -419,14 +514,21 @@ func (s *sim) ask(user string) {
 func (s *sim) read(user string) {
 	h := s.home(user)
 	clock := (slices.Max(s.ticks) + 1).ID(0)
-	upto := MaxID
-	if ids := s.unread(user, s.heads(), 0); len(ids) > 0 && s.choose.intn(8) > 0 {
+	upto, list := MaxID, marked[s.choose.intn(len(marked))]
+	ids := s.unread(user, s.heads(), 0)
+	if list == ListNotifications {
+		ids = nil
+		for _, n := range s.notes(user, s.heads(), 0) {
+			ids = append(ids, UnreadID{ID: n.ID})
+		}
+	}
+	if len(ids) > 0 && s.choose.intn(8) > 0 {
 		upto = ids[s.choose.intn(len(ids))].ID
 	}
-	h.step(ReadInput{User: user, List: ListFeed, Upto: upto, Clock: clock, Token: h.expect(refusedOr(s, user, func(r Result) {
+	h.step(ReadInput{User: user, List: list, Upto: upto, Clock: clock, Token: h.expect(refusedOr(s, user, func(r Result) {
 		h.checkReply(user, r)
-		if r.Upto < min(upto, clock) || r.Upto > s.marks[user] {
-			s.failf("%s read up to %s, reply says %s, durable is %s", user, printID(upto), printID(r.Upto), printID(s.marks[user]))
+		if mark := s.marks[markOf{user, list}]; r.Upto < min(upto, clock) || r.Upto > mark {
+			s.failf("%s read %s up to %s, reply says %s, durable is %s", user, list, printID(upto), printID(r.Upto), printID(mark))
 		}
 	}))})
 }
@@ -435,8 +537,16 @@ func (s *sim) read(user string) {
 // engine has applied.
 func (h *host) checkReply(user string, r Result) {
 	v := h.engine.at(h.engine.users[user])
-	if want := len(h.unread(user, h.engine.Heads(), v.feed.mark)); int(r.Counts.Feed) != want {
-		h.failf("%s: replied %d unread, the facts say %d", user, r.Counts.Feed, want)
+	want := h.counts(user, h.engine.Heads(), v.mark(ListFeed), v.mark(ListNotifications))
+	if want.V = r.Counts.V; r.Counts != want {
+		h.failf("%s: replied %s, the facts say %s", user, printCounts(r.Counts), printCounts(want))
+	}
+	sum := uint32(0)
+	for _, c := range r.Chats {
+		sum += c.Unread
+	}
+	if r.Chats != nil && sum != want.Messages {
+		h.failf("%s: conversations have %v unread, the facts say %d", user, r.Chats, want.Messages)
 	}
 }
 
@@ -451,7 +561,8 @@ func (h *host) commitMark(failed bool) {
 	if failed {
 		in.Err = Refuse(Unavailable, "no storage")
 	} else {
-		h.marks[save.Mark.User] = max(h.marks[save.Mark.User], save.Mark.Upto)
+		mark := markOf{save.Mark.User, save.Mark.List}
+		h.marks[mark] = max(h.marks[mark], save.Mark.Upto)
 	}
 	h.saved = append(h.saved, in)
 }
@@ -464,7 +575,8 @@ func (h *host) tellSaved() {
 	in := h.saved[i]
 	h.saved = slices.Delete(h.saved, i, i+1)
 	if in.Err == nil {
-		h.told[in.Mark.User] = max(h.told[in.Mark.User], in.Mark.Upto)
+		mark := markOf{in.Mark.User, in.Mark.List}
+		h.told[mark] = max(h.told[mark], in.Mark.Upto)
 	}
 	h.step(in)
 }
@@ -474,7 +586,7 @@ func (h *host) tellSaved() {
 func (h *host) step(in Input) int {
 	h.note("[%d] %s", h.shard, printInput(in))
 	h.inputs = append(h.inputs, timed{now: h.clock, in: in})
-	effects := h.engine.Step(h.clock, in)
+	effects := h.stepEngine(in)
 	h.digests = append(h.digests, digest(effects))
 	for _, effect := range effects {
 		h.note("        %s", printEffect(effect))
@@ -488,6 +600,15 @@ func (h *host) step(in Input) int {
 	}
 	h.checkViews()
 	return len(effects)
+}
+
+// stepEngine steps events of logs as hosts do: checkPure shows that Step has the
+// same outcome.
+func (h *host) stepEngine(in Input) []Effect {
+	if log, ok := in.(LogInput); ok {
+		return h.engine.StepLog(h.clock, log)
+	}
+	return h.engine.Step(h.clock, in)
 }
 
 func digest(effects []Effect) uint64 {
@@ -509,6 +630,9 @@ func (h *host) take(effect Effect) {
 			}
 			if err := d.delivered(e.Event, r); err != nil {
 				h.failf("%v: %v", d, err)
+			}
+			if e.Event != nil {
+				h.checkShown(d, e.Event)
 			}
 		}
 	case SendReset:
@@ -537,6 +661,30 @@ func (h *host) take(effect Effect) {
 		if e.Drift {
 			h.failf("drift: %s", printEffect(e))
 		}
+	}
+}
+
+// checkShown: nobody is shown what is hidden or withdrawn by now, or not theirs.
+func (h *host) checkShown(d *device, ev *Event) {
+	heads := h.engine.Heads()
+	posts, messages := h.hiddenFrom(d.user, heads)
+	ok := true
+	switch ev.Kind {
+	case KindPost, KindPostEdited, KindPostDeleted:
+		ok = !posts[ev.Actor]
+	case KindNote:
+		n := ev.Fact.(*Note)
+		i := slices.IndexFunc(h.notes(d.user, heads, 0), func(r row) bool { return r.ID == n.ID })
+		ok = i >= 0 && !posts[n.Actor] && !slices.ContainsFunc(n.Others, func(u string) bool { return posts[u] })
+	case KindMessage:
+		ok = !messages[ev.Actor] && slices.Contains(ev.Users, d.user)
+	case KindReceipt:
+		ok = !messages[ev.Actor]
+	case KindHidden:
+		ok = ev.Actor != d.user
+	}
+	if !ok {
+		h.failf("%v: is shown %s", d, printEvent(ev))
 	}
 }
 
@@ -575,9 +723,13 @@ func (h *host) checkViews() {
 			continue
 		}
 		v := h.engine.at(s)
-		if mark := v.feed.mark; mark < h.told[user] || mark > h.marks[user] {
-			h.failf("%s: mark %s, told %s, durable %s", user, printID(mark), printID(h.told[user]), printID(h.marks[user]))
+		for _, list := range marked {
+			at := markOf{user, list}
+			if mark := v.mark(list); mark < h.told[at] || mark > h.marks[at] {
+				h.failf("%s: mark %s of %s, told %s, durable %s", user, printID(mark), list, printID(h.told[at]), printID(h.marks[at]))
+			}
 		}
+		h.checkSocial(user, v)
 		want := h.unread(user, h.engine.Heads(), v.feed.mark)
 		if !v.feed.stale && int(v.feed.total()) != len(want) {
 			h.failf("%s: %d unread, the facts say %d", user, v.feed.total(), len(want))
@@ -591,6 +743,58 @@ func (h *host) checkViews() {
 			if d.user == user && d.session != 0 && !d.waiting && !d.deaf && (d.stream != v.stream || d.counts != v.counts()) {
 				h.failf("%v: shows %s, the view %s", d, printCounts(d.counts), printCounts(v.counts()))
 			}
+		}
+	}
+}
+
+// checkSocial is the part of checkViews beside the feed.
+func (h *host) checkSocial(user string, v *view) {
+	heads := h.engine.Heads()
+	if want := h.hides(user, heads); !slices.Equal(v.hides().list(), want) {
+		h.failf("%s: hides %v, the facts say %v", user, v.hides().list(), want)
+	}
+	if name, ok := h.engine.Name(user); !ok || name != h.displayName(user, heads) {
+		h.failf("%s: is named %q, the facts say %q", user, name, h.displayName(user, heads))
+	}
+	notes, chats := h.notes(user, heads, v.mark(ListNotifications)), h.chats(user, heads)
+	m := v.social
+	if m == nil {
+		if len(notes)+len(chats) > 0 {
+			h.failf("%s: has nothing, the facts say %v and %v", user, notes, chats)
+		}
+		return
+	}
+	if !m.notes.stale {
+		if int(m.notes.total()) != len(notes) {
+			h.failf("%s: %d notes, the facts say %d", user, m.notes.total(), len(notes))
+		}
+		for i, u := range m.notes.kept {
+			if w := notes[len(notes)-len(m.notes.kept)+i]; w.ID != u.id {
+				h.failf("%s: keeps note %s, the facts say %s", user, printID(u.id), printID(w.ID))
+			}
+		}
+	}
+	if m.chats.stale {
+		return
+	}
+	if len(m.chats.list) != len(chats) {
+		h.failf("%s: %v are unread, the facts say %v", user, m.chats.unread(), chats)
+	}
+	for i := range m.chats.list {
+		c := &m.chats.list[i]
+		ids := chats[c.conversation]
+		if int(c.counter.total()) != len(ids) {
+			h.failf("%s: %d unread in %s, the facts say %d", user, c.counter.total(), printID(c.conversation), len(ids))
+		}
+		for j, u := range c.kept {
+			if id := ids[len(ids)-len(c.kept)+j]; id != u.id {
+				h.failf("%s: keeps message %s, the facts say %s", user, printID(u.id), printID(id))
+			}
+		}
+	}
+	for c, upto := range h.reads(user, heads) {
+		if upto > m.chats.top {
+			h.failf("%s: mark %s of %s is above %s", user, printID(upto), printID(c), printID(m.chats.top))
 		}
 	}
 }
@@ -662,8 +866,9 @@ func (s *sim) checkEnd() {
 		if d.session == 0 { // its load had failed
 			continue
 		}
-		if want := len(s.unread(d.user, heads, s.marks[d.user])); int(d.counts.Feed) != want {
-			s.failf("%v: shows %d unread, the facts say %d", d, d.counts.Feed, want)
+		want := s.counts(d.user, heads, s.marks[markOf{d.user, ListFeed}], s.marks[markOf{d.user, ListNotifications}])
+		if want.V = d.counts.V; d.counts != want {
+			s.failf("%v: shows %s, the facts say %s", d, printCounts(d.counts), printCounts(want))
 		}
 		if err := d.complete(s.facts); err != nil {
 			s.failf("%v: %v", d, err)

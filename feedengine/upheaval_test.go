@@ -194,6 +194,8 @@ func (s *sim) loseHistory(shard int) {
 	s.note("log %d loses what is above %d", shard, seq)
 	lost := s.logs[shard][seq:]
 	s.lose(ShardID(shard), seq)
+	s.pending[shard] = nil // nobody's decisions hold any more
+	s.ahead.logs[shard], s.ahead.ends[shard] = slices.Clone(s.logs[shard]), s.ends[shard]
 	for _, h := range s.hosts {
 		if h.engine.Heads()[shard].Seq <= seq {
 			continue
