@@ -235,7 +235,7 @@ func TestPostsKeepTheirOrder(t *testing.T) {
 			}
 			do := feedengine.Publish{Text: fmt.Sprint(i), Kind: feedengine.KindOfPost}
 			if i%7 == 3 {
-				do.Text, do.More = do.Text+" @bob", &feedengine.More{Followers: true}
+				do.Text, do.More = do.Text+" @carol", &feedengine.More{Followers: true}
 			}
 			got = append(got, w.ask("", user, do))
 		}
