@@ -163,7 +163,9 @@ func TestLook(t *testing.T) {
 		}
 		look("bob on, cid off", 2*Every)
 		look("bob on, cid off", 0) // and knows it from now on
-		w.nodes["c"].dead = true   // nobody has noticed yet
+		w.mu.Lock()
+		w.nodes["c"].dead = true // nobody has noticed yet
+		w.mu.Unlock()
 		w.pass(time.Minute)
 		look("bob on, cid off", lookWait)
 		w.pass(time.Minute)
