@@ -23,6 +23,7 @@ type actor struct {
 	shard   feedengine.ShardID
 	mailbox chan message // full: requests are refused, the loader and the writer wait
 	wake    chan struct{}
+	wants   *interest     // what it is woken for by the ring
 	stop    chan struct{} // closed, once, to end it
 	ending  sync.Once
 	done    chan struct{} // closed when the goroutine has ended
@@ -63,6 +64,7 @@ func newActor(h *Host, shard feedengine.ShardID, epoch uint64, engine *feedengin
 		shard:   shard,
 		mailbox: make(chan message, mailboxSize),
 		wake:    make(chan struct{}, 1), // full: the actor has yet to look anyway
+		wants:   newInterest(shard),
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
 		engine:  engine,
@@ -151,6 +153,8 @@ func (a *actor) run() {
 	ticks := time.NewTicker(a.host.opts.Tick)
 	defer ticks.Stop()
 	a.stepBefore()
+	a.wants.renew(a.engine)
+	a.catchUp()
 	for {
 		select {
 		case m := <-a.mailbox:
@@ -257,6 +261,7 @@ func (a *actor) catchUp() {
 			continue
 		}
 		if n == 0 {
+			a.wants.settle(a.engine)
 			return
 		}
 		now := a.host.millis()
@@ -265,6 +270,9 @@ func (a *actor) catchUp() {
 			a.events[i] = nil
 			in := feedengine.LogInput{Event: ev}
 			if ev.Kind == feedengine.KindFollow && ev.Shard == a.shard {
+				for _, author := range ev.Users {
+					a.wants.follow(author) // and read on, to the end of the ring
+				}
 				in.Passed, in.PassedLost = a.passed(ev, at+uint64(i))
 			}
 			a.stepLog(now, in)
@@ -376,7 +384,21 @@ func (a *actor) arrive(l *Loaded) {
 	} else if in.Missed, err = a.missed(l); err != nil {
 		in.Err = feedengine.Refuse(feedengine.Overloaded, "too much happened while the feed was loaded")
 	}
+	for i := range in.Users {
+		for _, f := range in.Users[i].Follows {
+			a.wants.follow(f.Author)
+		}
+	}
 	a.step(in)
+	a.wants.settle(a.engine)
+	a.catchUp() // what was appended before the ring could know of this
+}
+
+// lag is how many events the actor was woken for and has yet to apply. Those that
+// are nothing to it stand in the ring until it next has a reason to look.
+func (a *actor) lag() uint64 {
+	due := a.wants.due.Load()
+	return due - min(due, a.cursor.Load())
 }
 
 // tick does what has to be done now and then.

@@ -21,13 +21,13 @@ type ShardState struct {
 
 // State returns figures about the shards served as of about now.
 func (h *Host) State() State {
-	heads, at := h.ring.Heads()
+	heads, _ := h.ring.Heads()
 	s := State{Node: h.opts.Node, Shards: []ShardState{}}
 	for _, a := range h.served() {
 		s.Shards = append(s.Shards, ShardState{
 			Shard: int(a.shard), Owner: h.opts.Node, Epoch: a.epoch.Load(), Head: heads[a.shard].Seq,
 			Residents: a.residents.Load(), Sessions: a.sessions.Load(), Edges: a.edges.Load(),
-			Lag: at - min(at, a.cursor.Load()), Mailbox: len(a.mailbox),
+			Lag: a.lag(), Mailbox: len(a.mailbox),
 		})
 	}
 	return s

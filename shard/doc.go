@@ -15,9 +15,10 @@
 // for room (they are what an actor never waits for).
 //
 // Events reach the actors through the Ring: the writer appends a commit's events
-// and wakes everybody, and each actor reads on from its own cursor before it
-// handles its next message. So whoever was told that a post is durable finds it in
-// every feed. An actor that fell further behind than the ring reaches back
+// and wakes whom they concern (interest: a superset, and a hint), and each actor reads
+// on from its own cursor, to the end, before it handles its next message. So whoever
+// was told that a post is durable finds it in every feed, and who is woken late is
+// late, not wrong. An actor that fell further behind than the ring reaches back
 // rebuilds its views.
 //
 // # In a cluster

@@ -197,7 +197,7 @@ func firstHeads(ctx context.Context, opts Options) (heads, owned []feedengine.He
 
 // start has an actor run and be found.
 func (h *Host) start(a *actor) {
-	h.ring.Subscribe(a.wake)
+	h.ring.Subscribe(a.wake, a.wants)
 	h.running.Go(a.run)
 	h.actors[a.shard].Store(a)
 }

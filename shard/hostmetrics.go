@@ -48,6 +48,6 @@ func (m *hostMetrics) register(h *Host, set *metrics.Set) {
 		})
 	}
 	most(`feedgate_mailbox_depth{of="fullest"}`, func(a *actor) int64 { return int64(len(a.mailbox)) })
-	most("feedgate_shard_lag_events", func(a *actor) int64 { return int64(h.ring.Head() - min(h.ring.Head(), a.cursor.Load())) })
+	most("feedgate_shard_lag_events", func(a *actor) int64 { return int64(a.lag()) })
 	set.NewGauge(fmt.Sprintf("feedgate_shards{node=%q}", h.opts.Node), func() float64 { return float64(len(h.served())) })
 }

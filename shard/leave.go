@@ -93,7 +93,7 @@ func (a *actor) resume(r resume) {
 	a.raise(r.head.Epoch)
 	a.host.ring.Adopt(a.shard, r.head)
 	a.host.writer.Own(a.shard, r.head)
-	a.host.ring.Subscribe(a.wake)
+	a.host.ring.Subscribe(a.wake, a.wants)
 	a.parked = false
 	a.away.Store(false)
 	a.catchUp()

@@ -32,10 +32,17 @@ type Ring struct {
 	head  atomic.Uint64
 	lost  atomic.Uint64 // what readers took from before here contains events that are no more
 
-	wakers atomic.Pointer[[]chan<- struct{}] // replaced, never changed
+	wakers atomic.Pointer[[]waker] // replaced, never changed
 
 	mu    sync.Mutex
 	heads []feedengine.Head // by ShardID; guarded by mu, as is all appending
+	woken uint64            // where head stood when everybody was woken last; guarded by mu
+}
+
+// waker is how a subscriber is woken, and for what.
+type waker struct {
+	wake chan<- struct{}
+	in   *interest // nil: for everything
 }
 
 // NewRing makes a ring for capacity events, a power of two, of so many logs.
@@ -48,7 +55,7 @@ func NewRing(capacity, shards int) *Ring {
 		mask:  uint64(capacity - 1),
 		heads: make([]feedengine.Head, shards),
 	}
-	r.wakers.Store(&[]chan<- struct{}{})
+	r.wakers.Store(&[]waker{})
 	return r
 }
 
@@ -61,27 +68,62 @@ func (r *Ring) SetHeads(heads []feedengine.Head) {
 }
 
 // Append adds events, which from now on are shared and immutable, and wakes
-// the subscribers. Left out are those that their log's head has passed already,
+// the subscribers that want them. Left out are those that their log's head has passed already,
 // those of an epoch that the head has left behind, and those that do not follow
 // the head: then gap is true, as a gap in a log would silently falsify counters.
 func (r *Ring) Append(events []*feedengine.Event) (gap bool) {
 	r.mu.Lock()
-	for len(events) > 0 {
-		piece := events[:min(len(events), len(r.slots))]
-		events = events[len(piece):]
+	for rest := events; len(rest) > 0; {
+		piece := rest[:min(len(rest), len(r.slots))]
+		rest = rest[len(piece):]
 		gap = r.appendPiece(piece) || gap
 	}
+	head := r.head.Load()
+	all := len(events) > fewEvents || head-r.woken >= uint64(len(r.slots)/4)
+	if all {
+		r.woken = head
+	}
 	r.mu.Unlock()
-	r.wakeAll()
+	if all {
+		r.wakeAll(head)
+	} else {
+		r.wakeFor(events, head)
+	}
 	return gap
 }
 
-func (r *Ring) wakeAll() {
-	for _, wake := range *r.wakers.Load() {
-		select {
-		case wake <- struct{}{}:
-		default: // it has not taken the last one yet, and will see these events too
+// fewEvents is how many events each subscriber is asked about. With more, next to
+// all want one of them.
+const fewEvents = 16
+
+// wakeFor wakes those who want one of a few events. Subscribers for which there is
+// nothing for long are woken by Append before the ring overwrites what they have yet
+// to read.
+func (r *Ring) wakeFor(events []*feedengine.Event, head uint64) {
+	var hashes [fewEvents]uint64
+	for i, ev := range events {
+		hashes[i] = hashOf(ev.Actor)
+	}
+	for _, w := range *r.wakers.Load() {
+		if w.in == nil || w.in.any(events, hashes[:]) {
+			w.rouse(head)
 		}
+	}
+}
+
+func (r *Ring) wakeAll(head uint64) {
+	for _, w := range *r.wakers.Load() {
+		w.rouse(head)
+	}
+}
+
+func (w *waker) rouse(head uint64) {
+	if w.in != nil {
+		w.in.due.Store(head)
+	}
+	select {
+	case w.wake <- struct{}{}:
+	default: // it has not taken the last one yet, and will see these events too
 	}
 }
 
@@ -138,7 +180,7 @@ func (r *Ring) Jump(shard feedengine.ShardID, head feedengine.Head, historyLost 
 		r.lost.Store(at)
 	}
 	r.mu.Unlock()
-	r.wakeAll()
+	r.wakeAll(at)
 }
 
 // HistoryLostSince reports whether events from before position from, which its
@@ -219,12 +261,13 @@ func (r *Ring) Since(heads []feedengine.Head) (at uint64, own []feedengine.Head,
 	return at, own, missing
 }
 
-// Subscribe has wake, of capacity 1, sent to after each Append unless it is
-// full. One token may stand for many appends.
-func (r *Ring) Subscribe(wake chan<- struct{}) {
+// Subscribe has wake, of capacity 1, sent to after each Append of something that is
+// in, or of anything when in is nil, unless it is full. One token may stand for many
+// appends.
+func (r *Ring) Subscribe(wake chan<- struct{}, in *interest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	wakers := append(slices.Clone(*r.wakers.Load()), wake)
+	wakers := append(slices.Clone(*r.wakers.Load()), waker{wake, in})
 	r.wakers.Store(&wakers)
 }
 
@@ -232,7 +275,7 @@ func (r *Ring) Subscribe(wake chan<- struct{}) {
 func (r *Ring) Unsubscribe(wake chan<- struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	wakers := slices.DeleteFunc(slices.Clone(*r.wakers.Load()), func(w chan<- struct{}) bool { return w == wake })
+	wakers := slices.DeleteFunc(slices.Clone(*r.wakers.Load()), func(w waker) bool { return w.wake == wake })
 	r.wakers.Store(&wakers)
 }
 

@@ -143,7 +143,7 @@ func TestRingJumps(t *testing.T) {
 		r.Append([]*feedengine.Event{f.next(0), f.next(1)})
 	}
 	wake := make(chan struct{}, 1)
-	r.Subscribe(wake)
+	r.Subscribe(wake, nil)
 	before := r.Head()
 	r.Jump(0, feedengine.Head{Epoch: 2, First: 2, Seq: 2, ID: 22}, true)
 	buf := make([]*feedengine.Event, 8)
@@ -208,8 +208,8 @@ func TestRingWakesItsSubscribers(t *testing.T) {
 	r := NewRing(8, 1)
 	f := ringFeed{heads: make([]feedengine.Head, 1)}
 	a, b := make(chan struct{}, 1), make(chan struct{}, 1)
-	r.Subscribe(a)
-	r.Subscribe(b)
+	r.Subscribe(a, nil)
+	r.Subscribe(b, nil)
 	r.Append([]*feedengine.Event{f.next(0)})
 	r.Append([]*feedengine.Event{f.next(0)}) // neither has taken its token: Append must not wait
 	if len(a) != 1 || len(b) != 1 {
@@ -241,7 +241,7 @@ func TestRingUnderConcurrentReaders(t *testing.T) {
 	for i := range readers {
 		rng := rand.New(rand.NewPCG(3, uint64(i)))
 		wake := make(chan struct{}, 1)
-		r.Subscribe(wake)
+		r.Subscribe(wake, nil)
 		wg.Go(func() {
 			buf := make([]*feedengine.Event, 48)
 			var at uint64
@@ -299,7 +299,7 @@ func BenchmarkRingAppend(b *testing.B) {
 		b.Run(map[int]string{0: "floor", 256: "256_subscribers", 1024: "1024_subscribers"}[subscribers], func(b *testing.B) {
 			r := NewRing(1<<16, 256)
 			for range subscribers {
-				r.Subscribe(make(chan struct{}, 1))
+				r.Subscribe(make(chan struct{}, 1), nil)
 			}
 			events := make([]*feedengine.Event, 256)
 			for i := range events {

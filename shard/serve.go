@@ -101,7 +101,7 @@ func (h *Host) Open(ctx context.Context, shard feedengine.ShardID, head feedengi
 // views have applied elsewhere.
 func (h *Host) reach(ctx context.Context, shard feedengine.ShardID, head feedengine.Head, state *feedengine.Handover) error {
 	wake := make(chan struct{}, 1)
-	h.ring.Subscribe(wake)
+	h.ring.Subscribe(wake, nil)
 	defer h.ring.Unsubscribe(wake)
 	for {
 		h.learner.take(shard, head, nil)

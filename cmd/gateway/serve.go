@@ -176,11 +176,16 @@ func (n *parts) authenticate(set *metrics.Set) (*auth.Signer, error) {
 	return auth.NewSigner(secret, n.cfg.JWTIssuer, n.cfg.JWTAudience)
 }
 
+// auditEvery is how often somebody's counters are recounted, by all processes of the
+// node together. A recount reads the heads of all logs and is a batch of its own.
+const auditEvery = 500 * time.Millisecond
+
 // hostOptions are the settings of what owns shards.
 func (n *parts) hostOptions() shard.Options {
 	return shard.Options{
 		Residency: n.cfg.Residency, ViewBudget: int64(n.cfg.ViewBudget), OverBudget: n.memory.Over,
 		Ring: n.cfg.RingEvents, Retention: n.cfg.LogRetention, LikeWindow: n.cfg.LikeWindow,
+		AuditEvery: auditEvery * time.Duration(n.worker.sharing()),
 	}
 }
 
