@@ -72,8 +72,8 @@ var violations = []violation{
 // before a close frame with the code, and nothing follows.
 func TestViolations(t *testing.T) {
 	pollers(t, func(t *testing.T, o Options) {
-		o.ReadTimeout = 200 * time.Millisecond
-		o.CloseTimeout = 500 * time.Millisecond
+		o.ReadTimeout = time.Second
+		o.CloseTimeout = 2 * time.Second
 		r := newRig(t, o, nil)
 		var wg sync.WaitGroup
 		for _, v := range violations {
