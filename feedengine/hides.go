@@ -132,6 +132,9 @@ func (e *Engine) setHide(ev *Event, user, other string, kind HideKind, on bool) 
 	told := ev.derive(KindShown)
 	if on {
 		told.Kind = KindHidden
+		if !messages { // they are still shown: gateways have them queued
+			told.List = ListFeed
+		}
 		v.hideFrom(other)
 		if a, ok := e.followed(v, other); ok && posts {
 			v.feed.removeAuthor(a)

@@ -10,9 +10,9 @@ func (e *Engine) Authors() int { return e.authors.live }
 // EachAuthor shows everybody who has followers here, in no particular order. The
 // name is valid during the call, which must not change the engine.
 func (e *Engine) EachAuthor(see func(user []byte)) {
-	for at := range e.authors.entries {
-		if e.authors.entries[at].name != unused {
-			see(e.authors.name(author(at)))
+	for at := range e.authors.used {
+		if e.authors.count(at) > 0 {
+			see(e.authors.name(at))
 		}
 	}
 }

@@ -70,24 +70,39 @@ func (s sketch) put(hash uint64) bool {
 	return true
 }
 
-// in reports whether the shard wants an event; hash is its actor's.
-func (i *interest) in(ev *feedengine.Event, hash uint64) bool {
-	if ev.Shard == i.shard {
+// bearing is whom an event is about, for all shards to look at.
+type bearing struct {
+	actor uint64                            // the hash of who did it
+	homes [feedengine.MaxShards / 64]uint64 // the shards of those whom Event.About names, a bit each
+}
+
+func bearingOf(ev *feedengine.Event, shards int) (b bearing) {
+	b.actor = hashOf(ev.Actor)
+	for user := range ev.About() {
+		home := Of(user, shards)
+		b.homes[home/64] |= 1 << (home % 64)
+	}
+	return b
+}
+
+func (b *bearing) on(shard feedengine.ShardID) bool { return b.homes[shard/64]>>(shard%64)&1 != 0 }
+
+// in reports whether the shard wants an event.
+func (i *interest) in(ev *feedengine.Event, b *bearing) bool {
+	if ev.Shard == i.shard || b.on(i.shard) || i.all.Load() {
 		return true
 	}
 	switch ev.Kind {
-	case feedengine.KindPost, feedengine.KindPostDeleted: // followers take it, as in feedengine's fanOut
-		return i.authors.Load().has(hash) || i.all.Load()
-	case feedengine.KindFollow, feedengine.KindUnfollow: // nobody but the follower
-		return i.all.Load()
+	case feedengine.KindPost, feedengine.KindPostEdited, feedengine.KindPostDeleted: // followers take it, as in feedengine's fanOut
+		return i.authors.Load().has(b.actor)
 	}
-	return true // of a kind of which it is not said here whom it concerns
+	return !ev.Kind.Stored() // of a kind of which it is not known whom it concerns
 }
 
 // any is in for some events.
-func (i *interest) any(events []*feedengine.Event, hashes []uint64) bool {
+func (i *interest) any(events []*feedengine.Event, bearings []bearing) bool {
 	for n, ev := range events {
-		if i.in(ev, hashes[n]) {
+		if i.in(ev, &bearings[n]) {
 			return true
 		}
 	}

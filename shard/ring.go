@@ -100,12 +100,12 @@ const fewEvents = 16
 // nothing for long are woken by Append before the ring overwrites what they have yet
 // to read.
 func (r *Ring) wakeFor(events []*feedengine.Event, head uint64) {
-	var hashes [fewEvents]uint64
+	var bearings [fewEvents]bearing
 	for i, ev := range events {
-		hashes[i] = hashOf(ev.Actor)
+		bearings[i] = bearingOf(ev, len(r.heads))
 	}
 	for _, w := range *r.wakers.Load() {
-		if w.in == nil || w.in.any(events, hashes[:]) {
+		if w.in == nil || w.in.any(events, bearings[:]) {
 			w.rouse(head)
 		}
 	}
