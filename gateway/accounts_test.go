@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
-	"github.com/feedgate/feedgate/gateway/login"
 )
 
 const (
@@ -134,14 +133,12 @@ func TestPutProfile(t *testing.T) {
 			t.Errorf("%.100s: %s, asked for %+v", body, answer, got)
 		}
 	}
-	r.people.err = feedengine.ErrUnavailable
+	r.people.fail(feedengine.ErrUnavailable)
 	if answer, got := put(r, bob, `{}`); codeIn(answer) != "unavailable" || got != nil {
 		t.Errorf("while the subject is not known: %s, %+v", answer, got)
 	}
 	c := r.connect("bob")
-	r.people.mu.Lock()
-	r.people.err = nil
-	r.people.mu.Unlock()
+	r.people.fail(nil)
 	c.send(`{"id":2,"op":"put_profile","handle":"b"}`)
 	c.want(`{"re":2,"ok":{"profile":{"user":"bob","handle":"b","subject":"idp|bob"}}}`)
 	r.shards.set(func(feedengine.Request) feedengine.Result {
@@ -159,7 +156,7 @@ func withLogin(o *Options) {
 }
 
 func TestPassword(t *testing.T) {
-	r := newRig(t, withLogin)
+	r := newRig(t, withLogin, attempts(5, 1000))
 	set := func(body string, as ...string) string {
 		t.Helper()
 		_, _, answer := r.call("PUT", "/v1/password", body, as...)
@@ -181,7 +178,7 @@ func TestPassword(t *testing.T) {
 		{`{"password":12345678}`, "bad_request"},
 		{`{"password":"first word","old":"` + strings.Repeat("x", 257) + `"}`, "bad_request"},
 	} {
-		if got := set(tc.body, bob...); got != tc.want || r.people.hashes["bob"] != "" {
+		if got := set(tc.body, bob...); got != tc.want || r.people.hash("bob") != "" {
 			t.Errorf("%.60s: %s, want %s", tc.body, got, tc.want)
 		}
 	}
@@ -219,8 +216,7 @@ func TestPassword(t *testing.T) {
 	c.want(`{"re":2,"ok":{}}`)
 
 	// Who has a stolen token may guess so often.
-	r.g.logins.accounts = login.NewAttempts(3, time.Hour)
-	for range 3 {
+	for range 4 { // one was above
 		if got := set(`{"password":"second word","old":"guessed"}`, bob...); got != "forbidden" {
 			t.Errorf("guessed: %s", got)
 		}

@@ -13,14 +13,14 @@ import (
 )
 
 // newLoginRig has bob with the password "first word", and ann and dan without.
-func newLoginRig(t *testing.T) *rig {
+func newLoginRig(t *testing.T, change ...func(*Options)) *rig {
 	t.Helper()
-	r := newRig(t, withLogin)
+	r := newRig(t, append([]func(*Options){withLogin}, change...)...)
 	hash, err := r.g.logins.hasher.Hash(t.Context(), "first word")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.people.hashes["bob"] = hash
+	r.people.setHash("bob", hash)
 	return r
 }
 
@@ -61,7 +61,7 @@ func TestLogin(t *testing.T) {
 // from the work that was done for it.
 func TestLoginTellsNothing(t *testing.T) {
 	r := newLoginRig(t)
-	r.people.hashes["dan"] = "$2b$12$somethingelse" // that this node cannot read
+	r.people.setHash("dan", "$2b$12$somethingelse") // that this node cannot read
 	first := ""
 	for name, body := range map[string]string{
 		"unknown":         `{"email":"nobody@example.com","password":"first word"}`,
@@ -120,17 +120,25 @@ func TestLoginBadInput(t *testing.T) {
 	if after := r.counter("feedgate_password_hashes_total"); after != before {
 		t.Errorf("%s hashes, before %s", after, before)
 	}
-	r.people.err = feedengine.ErrUnavailable
+	r.people.fail(feedengine.ErrUnavailable)
 	if status, answer := r.login(`{"email":"bob@example.com","password":"first word"}`); status != http.StatusServiceUnavailable || codeIn(answer) != "unavailable" {
 		t.Errorf("without storage: %d %s", status, answer)
 	}
 }
 
+// attempts has a rig take so many attempts of an account and of an address, and no
+// more for an hour.
+func attempts(account, address int) func(*Options) {
+	return func(o *Options) {
+		o.Login.accounts, o.Login.addresses = login.NewAttempts(account, time.Hour), login.NewAttempts(address, time.Hour)
+	}
+}
+
 func TestLoginLimits(t *testing.T) {
-	r := newLoginRig(t)
-	l := r.g.logins
+	var r *rig
 	reset := func(account, address int) {
-		l.accounts, l.addresses = login.NewAttempts(account, time.Hour), login.NewAttempts(address, time.Hour)
+		t.Helper()
+		r = newLoginRig(t, attempts(account, address))
 	}
 	try := func(key, password string) string {
 		t.Helper()
@@ -180,8 +188,8 @@ func TestLoginLimits(t *testing.T) {
 			t.Errorf("attempt %d: %s, want %s", i, got, want)
 		}
 	}
-	if got := r.counter(`feedgate_limited_total{limit="logins"}`); got != "3" {
-		t.Errorf("%s counted as limited, want 3", got)
+	if got := r.counter(`feedgate_limited_total{limit="logins"}`); got != "1" {
+		t.Errorf("%s counted as limited, want 1", got)
 	}
 }
 

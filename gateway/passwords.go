@@ -22,6 +22,9 @@ type Login struct {
 	// Proxies are the networks of proxies that are believed whom they say they ask
 	// for (X-Forwarded-For). Of others it is not read.
 	Proxies []netip.Prefix
+
+	// Nil: those of the constants below. For tests.
+	accounts, addresses *login.Attempts
 }
 
 // How often may be guessed: by an account's e-mail or phone, whether there is such
@@ -41,20 +44,22 @@ const (
 // logins checks passwords.
 type logins struct {
 	Login
-	hasher    *login.Hasher
-	accounts  *login.Attempts
-	addresses *login.Attempts
-	limited   *metrics.Counter
-	outcomes  *operation // counts the logins
+	hasher   *login.Hasher
+	limited  *metrics.Counter
+	outcomes *operation // counts the logins
 }
 
 func newLogins(o Login, set *metrics.Set) *logins {
+	if o.accounts == nil {
+		o.accounts = login.NewAttempts(accountBurst, accountEvery)
+	}
+	if o.addresses == nil {
+		o.addresses = login.NewAttempts(addressBurst, addressEvery)
+	}
 	return &logins{
 		Login: o, hasher: login.NewHasher(set),
-		accounts:  login.NewAttempts(accountBurst, accountEvery),
-		addresses: login.NewAttempts(addressBurst, addressEvery),
-		limited:   set.NewCounter(`feedgate_limited_total{limit="logins"}`),
-		outcomes:  &operation{name: opLogin, outcomes: newOutcomes(set, opLogin)},
+		limited:  set.NewCounter(`feedgate_limited_total{limit="logins"}`),
+		outcomes: &operation{name: opLogin, outcomes: newOutcomes(set, opLogin)},
 	}
 }
 

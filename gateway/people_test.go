@@ -37,6 +37,26 @@ func newFakePeople() *fakePeople {
 	}
 }
 
+// fail has everything fail, or no more.
+func (f *fakePeople) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
+func (f *fakePeople) setHash(user, hash string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hashes[user] = hash
+}
+
+func (f *fakePeople) hash(user string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hashes[user]
+}
+
+// find is the profile that the key names. mu is held.
 func (f *fakePeople) find(key feedengine.ProfileKey) (*feedengine.Profile, error) {
 	if f.err != nil {
 		return nil, f.err

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,8 +14,15 @@ import (
 
 // air carries what each gateway publishes to the others.
 type air struct {
+	mu    sync.Mutex
 	all   map[string]*Gateway
-	heard []string // by kind
+	heard []byte // the kinds of messages
+}
+
+func (a *air) kinds() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return string(a.heard)
 }
 
 type antenna struct {
@@ -22,8 +31,13 @@ type antenna struct {
 }
 
 func (a antenna) Publish(msg []byte) {
-	a.air.heard = append(a.air.heard, string(msg[:1]))
-	for name, g := range a.air.all {
+	a.air.mu.Lock()
+	a.air.heard = append(a.air.heard, msg[0])
+	a.air.mu.Unlock()
+	a.air.mu.Lock()
+	all := maps.Clone(a.air.all)
+	a.air.mu.Unlock()
+	for name, g := range all {
 		if name != a.node {
 			g.Receive(a.node, msg)
 		}
@@ -34,9 +48,12 @@ func (a antenna) Publish(msg []byte) {
 func newPair(t *testing.T) (*Gateway, *Gateway, *fakePeople, *air) {
 	people, in := newFakePeople(), &air{all: map[string]*Gateway{}}
 	for _, name := range []string{"a", "b"} {
-		in.all[name] = newBareGateway(t, func(o *Options) {
+		g := newBareGateway(t, func(o *Options) {
 			o.Node, o.Broadcast, o.Accounts, o.Circle = name, antenna{in, name}, people, people
 		})
+		in.mu.Lock()
+		in.all[name] = g
+		in.mu.Unlock()
 	}
 	t.Cleanup(func() {
 		for _, g := range in.all {
@@ -76,7 +93,9 @@ func (f *fakeSocket) shows(t *testing.T, d time.Duration, want ...string) {
 func TestPresence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, people, _ := newPair(t)
+		people.mu.Lock()
 		people.seen["cid"] = feedengine.LastSeen{User: "cid", At: time.Date(1999, 12, 31, 23, 0, 0, 0, time.UTC)}
+		people.mu.Unlock()
 		ann := enter(t, a, "ann")
 		enter(t, b, "eve")
 		enter(t, a, "dan")
@@ -92,7 +111,10 @@ func TestPresence(t *testing.T) {
 		ann.shows(t, 10*time.Second)
 		bob.s.Closed("test") // 15 s after the beginning
 		ann.shows(t, 8*time.Second, `{"presence":{"user":"bob","online":false,"seen":"2000-01-01T00:00:15.000Z"}}`)
-		if got := people.seen["bob"].At; !got.Equal(time.Date(2000, 1, 1, 0, 0, 15, 0, time.UTC)) {
+		people.mu.Lock()
+		got := people.seen["bob"].At
+		people.mu.Unlock()
+		if !got.Equal(time.Date(2000, 1, 1, 0, 0, 15, 0, time.UTC)) {
 			t.Errorf("saved %v", got)
 		}
 
@@ -123,7 +145,9 @@ func TestPresence(t *testing.T) {
 		ann.shows(t, 5*time.Second, `{"presence":{"user":"cid","online":true}}`)
 
 		// So does a reset, behind which there may have been a block.
+		people.mu.Lock()
 		people.strangers["cid"] = true
+		people.mu.Unlock()
 		a.Reset(feedengine.Reset{Session: ann.s.id, Stream: 7, N: 1})
 		synctest.Wait()
 		ann.took()
@@ -196,10 +220,13 @@ func TestTyping(t *testing.T) {
 		cid.shows(t, 0, shown)
 
 		// Who is told is remembered for 30 s, or until a block.
+		people.mu.Lock()
 		if people.asked != 1 {
 			t.Errorf("%d look-ups", people.asked)
 		}
-		people.members[77] = []string{"ann", "cid"} // a block between ann and bob hides him
+		people.members[77] = []string{"ann", "cid"}
+		people.mu.Unlock()
+		// A block between ann and bob hides him
 		a.Deliver(feedengine.Delivery{
 			Event: &feedengine.Event{Kind: feedengine.KindHidden, Actor: "bob"},
 			To:    []feedengine.Recipient{{Session: ann.s.id, N: 8}},
@@ -209,18 +236,20 @@ func TestTyping(t *testing.T) {
 		typing("6")
 		bob.shows(t, 0)
 		cid.shows(t, 0, shown)
+		people.mu.Lock()
 		people.members[77] = []string{"ann"}
+		people.mu.Unlock()
 		time.Sleep(31 * time.Second)
 		typing("7")
 		cid.shows(t, 0)
 
 		// What is not one's own is not there, and nobody is told.
-		before := len(in.heard)
+		before := len(in.kinds())
 		for id, conversation := range map[string]string{"8": "404", "9": "77"} {
 			dan.receive(`{"id":` + id + `,"op":"typing","conversation":"` + conversation + `"}`)
 			dan.shows(t, 0, `{"re":`+id+`,"error":{"code":"not_found","message":"there is no such thing, or it has been deleted","retryable":false}}`)
 		}
-		if slices.Contains(in.heard[before:], "t") {
+		if strings.Contains(in.kinds()[before:], "t") {
 			t.Error("a stranger's typing was published")
 		}
 		dan.receive(`{"id":10,"op":"typing","conversation":"x"}`)
