@@ -7,9 +7,16 @@ import (
 	"github.com/feedgate/feedgate/feedengine"
 )
 
-// Store is the whole contract. storage/postgres and storage/sqlite implement
+// Full is the whole contract. storage/postgres and storage/sqlite implement
 // it, storage/storagetest holds them to it. Its users declare the few methods
 // of it that they need.
+type Full interface {
+	Store
+	Social
+	Accounts
+}
+
+// Store is the part that shards and feeds stand on.
 //
 // Every error wraps one of feedengine's store errors (ErrFenced,
 // ErrUnknownOutcome, ErrUnavailable, ErrRefused, ErrNotFound) or the context's:
@@ -20,8 +27,6 @@ type Store interface {
 	Views
 	Reads
 	Decisions
-	Social
-	Accounts
 	// Ping reports whether the store can be reached and written to now.
 	Ping(ctx context.Context) error
 	Close() error

@@ -22,7 +22,7 @@ const gatherWait = 3 * time.Second
 
 // shared is a store that the nodes of a cluster share.
 type shared interface {
-	store
+	storage.Full
 	storage.Members
 	Cluster() string // the mark of its nodes
 }

@@ -102,7 +102,7 @@ type parts struct {
 	verifier *auth.Verifier
 	forget   context.CancelFunc // ends the verifier's refreshing
 	memory   *memory.Watch
-	store    store
+	store    storage.Full
 	host     *shard.Host   // of a node that is alone, else
 	bus      *bus.Redis    // between the nodes of a cluster, and
 	node     *cluster.Node // this one of them
@@ -293,7 +293,7 @@ func (n *parts) drainAsked() <-chan struct{} {
 
 // health asks the store and the bus; that of a node alone is the process itself.
 type health struct {
-	store store
+	store storage.Full
 	bus   *bus.Redis // nil: there is none
 }
 

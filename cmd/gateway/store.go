@@ -30,15 +30,7 @@ type database struct {
 	name     string // for people; holds no password
 	patience time.Duration
 	migrate  func(context.Context) error
-	open     func(context.Context) (store, error)
-}
-
-// store is all that the parts of a node ask of a database.
-type store interface {
-	storage.Store
-	storage.Decisions
-	storage.Social
-	storage.Accounts
+	open     func(context.Context) (storage.Full, error)
 }
 
 func (c *Config) database(set *metrics.Set) database {
@@ -46,7 +38,7 @@ func (c *Config) database(set *metrics.Set) database {
 		return database{
 			name: "Postgres", patience: serverPatience,
 			migrate: func(ctx context.Context) error { return postgres.Migrate(ctx, c.DatabaseURL) },
-			open: func(ctx context.Context) (store, error) {
+			open: func(ctx context.Context) (storage.Full, error) {
 				return postgres.Open(ctx, postgres.Config{URL: c.DatabaseURL, Shards: c.Shards, Node: c.NodeID, Metrics: set})
 			},
 		}
@@ -54,7 +46,7 @@ func (c *Config) database(set *metrics.Set) database {
 	return database{
 		name: "SQLite in " + filepath.Clean(c.Data), patience: filePatience,
 		migrate: func(ctx context.Context) error { return sqlite.Migrate(ctx, c.Data) },
-		open: func(ctx context.Context) (store, error) {
+		open: func(ctx context.Context) (storage.Full, error) {
 			return sqlite.Open(ctx, sqlite.Config{Dir: c.Data, Shards: c.Shards, Metrics: set})
 		},
 	}
@@ -62,12 +54,12 @@ func (c *Config) database(set *metrics.Set) database {
 
 // openStore brings the database up to this binary and opens it. What may pass
 // is tried again for the database's patience, with its reason in the log.
-func openStore(ctx context.Context, db database, log *slog.Logger) (store, error) {
+func openStore(ctx context.Context, db database, log *slog.Logger) (storage.Full, error) {
 	until := time.Now().Add(db.patience)
 	for {
 		err := db.migrate(ctx)
 		if err == nil {
-			var s store
+			var s storage.Full
 			if s, err = db.open(ctx); err == nil {
 				return s, nil
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/storage"
 )
 
 func runJobs(t *testing.T, h Harness) {
@@ -30,7 +31,7 @@ func runJobs(t *testing.T, h Harness) {
 }
 
 // titles finds jobs and lists their titles.
-func titles(t testing.TB, s Full, viewer string, query feedengine.JobQuery) (list []string) {
+func titles(t testing.TB, s storage.Full, viewer string, query feedengine.JobQuery) (list []string) {
 	t.Helper()
 	if query.Limit == 0 {
 		query.Limit = 100

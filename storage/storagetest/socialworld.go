@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/storage"
 )
 
 // testSocialModel writes random histories of everything and asks everything of
@@ -46,7 +47,7 @@ func testSocialModel(t *testing.T, h Harness) {
 // is queued, as the shard that decides does.
 type socialWorld struct {
 	*world
-	full Full
+	full storage.Full
 }
 
 // commit appends all that was queued, in one commit. The model has it already.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/feedgate/feedgate/feedengine"
+	"github.com/feedgate/feedgate/storage"
 )
 
 // What else a writer queues: see writer.
@@ -105,7 +106,7 @@ func (w *writer) unfollowed(user, of string, since feedengine.ID) {
 }
 
 // notes are the ids of the user's notifications, newest first.
-func notes(t testing.TB, s Full, user string) (list []*feedengine.Note) {
+func notes(t testing.TB, s storage.Full, user string) (list []*feedengine.Note) {
 	t.Helper()
 	page, err := s.Notes(t.Context(), user, 0, 100)
 	if err != nil {
@@ -115,7 +116,7 @@ func notes(t testing.TB, s Full, user string) (list []*feedengine.Note) {
 }
 
 // load loads one user.
-func load(t testing.TB, s Full, user string) feedengine.LoadedUser {
+func load(t testing.TB, s storage.Full, user string) feedengine.LoadedUser {
 	t.Helper()
 	snap, err := s.Load(t.Context(), []feedengine.LoadUser{{User: user, Page: 10}}, 10)
 	if err != nil {

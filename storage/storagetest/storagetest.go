@@ -72,17 +72,9 @@ func RunMembers(t *testing.T, h MembersHarness) {
 	}
 }
 
-// Full is a store with all that an app needs beside feeds.
-type Full interface {
-	storage.Store
-	storage.Decisions
-	storage.Social
-	storage.Accounts
-}
-
-// RunFull holds an implementation to what Full has beside storage.Store: what the
-// kinds of events mean for its tables, and what is read from them. Harness.Open
-// must open a Full.
+// RunFull holds an implementation of storage.Full to what that has beside
+// storage.Store: what the kinds of events mean for its tables, and what is read from
+// them. Harness.Open must open one.
 func RunFull(t *testing.T, h Harness) {
 	t.Run("social", func(t *testing.T) { runSocial(t, h) })
 	t.Run("talk", func(t *testing.T) { runTalk(t, h) })
@@ -90,10 +82,10 @@ func RunFull(t *testing.T, h Harness) {
 	t.Run("accounts", func(t *testing.T) { runAccounts(t, h) })
 }
 
-// full opens a Full.
-func (h Harness) full(t testing.TB, shards int) Full {
+// full opens a storage.Full.
+func (h Harness) full(t testing.TB, shards int) storage.Full {
 	t.Helper()
-	s, ok := h.Open(t, shards).(Full)
+	s, ok := h.Open(t, shards).(storage.Full)
 	if !ok {
 		t.Fatal("the store lacks something of storage.Decisions, Social or Accounts")
 	}
