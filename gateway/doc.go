@@ -7,7 +7,8 @@
 //	                                                                      └─▶ readPool ──▶ Reads (storage)
 //	shard ──Deliver, Reset──▶ session ─▶ outbox ─Wake▶ socket ─Fill▶ one write
 //
-// operations.go is the one table of what can be asked: a row says how the
+// operations.go is the one table of what can be asked, put together from groups that
+// stand beside what carries them out: a row says how the
 // request's fields become an action or a read, how the result is shown, and by
 // which routes it can be had over HTTP. WebSocket and HTTP both run on it.
 //
@@ -16,6 +17,11 @@
 // writers, fed by shard goroutines and read from by one goroutine at a time. The
 // table of sessions is read without a lock. A user's entry (limits, sockets) is
 // guarded by its part of the registry. Nothing here waits for a client.
+//
+// An event has one body for each codec, and a second one with names for those who
+// connected with expand. Bodies of what stands in a log are remembered by its place;
+// what is made for one user of a log's event is not. An event that hides somebody,
+// or deletes a post, also voids what waits of them in outboxes.
 //
 // The outbox is bounded: counters coalesce in one latest-value slot; when events
 // exceed the bound they are replaced by one reset; when that cannot leave for long

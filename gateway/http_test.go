@@ -164,6 +164,28 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
+// TestSaveSearch: what is saved is shown under a new id each time.
+func TestSaveSearch(t *testing.T) {
+	r := newRig(t)
+	c := r.connect("bob")
+	ids := map[string]bool{}
+	for range 2 {
+		c.send(`{"id":5,"op":"save_search","name":" bread ","query":{"q":" baker \"x\" ","category":"Food"}}`)
+		status, _, body := r.call("POST", "/v1/searches", `{"name":"bread","query":{"q":"baker \"x\"","category":"Food"}}`, "Authorization", "Bearer ok:bob")
+		if status != 201 {
+			t.Fatalf("%d %s", status, body)
+		}
+		for _, got := range []string{string(c.recv().OK), body} {
+			rest, ok := strings.CutPrefix(got, `{"search":{"id":"`)
+			id, rest, _ := strings.Cut(rest, `"`)
+			if !ok || ids[id] || rest != `,"name":"bread","query":{"q":"baker \"x\"","category":"Food"}}}` {
+				t.Errorf("got %s", got)
+			}
+			ids[id] = true
+		}
+	}
+}
+
 // TestHTTPRefusals: a shard's refusals under their status.
 func TestHTTPRefusals(t *testing.T) {
 	r := newRig(t)

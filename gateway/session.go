@@ -127,7 +127,6 @@ func (s *session) Closed(why socket.CloseReason) {
 
 	g := s.g
 	g.metrics.moved(was, closed)
-	g.sessions.remove(s)
 	if s.user != nil {
 		g.presence.Unwatch(s.id)
 		if g.users.leave(s.user, s) {
@@ -141,7 +140,8 @@ func (s *session) Closed(why socket.CloseReason) {
 			Done: func(feedengine.Result) {},
 		})
 	}
-	if was != closing { // else counted with its code
+	g.sessions.remove(s) // last: once all are gone, the shards know of it
+	if was != closing {  // else counted with its code
 		g.metrics.closes.with("none", string(why)).Inc()
 	}
 	s.debug("socket closed", "why", string(why), "code", code)
