@@ -26,7 +26,7 @@ const (
 type typists struct {
 	mu  sync.Mutex
 	m   map[string]map[feedengine.ID]*typist // guarded by mu: by user
-	gen uint64                              // guarded by mu: grows with each forget
+	gen uint64                               // guarded by mu: grows with each forget
 }
 
 // typist is a user's typing in one conversation.
