@@ -25,18 +25,18 @@ const (
 // typists remembers who types where, for whom.
 type typists struct {
 	mu  sync.Mutex
-	m   map[string]map[feedengine.ID]*typed // guarded by mu: by user
-	gen uint64                              // guarded by mu: grows with each forget
+	m   map[string]map[feedengine.ID]*typist // guarded by mu: by user
+	gen uint64                               // guarded by mu: grows with each forget
 }
 
-// typed is a user's typing in one conversation.
-type typed struct {
+// typist is a user's typing in one conversation.
+type typist struct {
 	members []string  // who is told
 	until   time.Time // until when members is good; zero: it is not
 	last    time.Time // when they were told, by whatever node
 }
 
-func newTypists() *typists { return &typists{m: map[string]map[feedengine.ID]*typed{}} }
+func newTypists() *typists { return &typists{m: map[string]map[feedengine.ID]*typist{}} }
 
 // pass says whom to tell now, nobody if they have just been told. known is false when
 // they must be looked up; gen is for learn then.
@@ -78,7 +78,7 @@ func (ts *typists) told(user string, at feedengine.ID, now time.Time) {
 }
 
 // entry is a user's typing in a conversation, made if need be. mu is held.
-func (ts *typists) entry(user string, at feedengine.ID) *typed {
+func (ts *typists) entry(user string, at feedengine.ID) *typist {
 	mine := ts.m[user]
 	if mine == nil {
 		if len(ts.m) >= maxTypists {
@@ -87,7 +87,7 @@ func (ts *typists) entry(user string, at feedengine.ID) *typed {
 				break
 			}
 		}
-		mine = map[feedengine.ID]*typed{}
+		mine = map[feedengine.ID]*typist{}
 		ts.m[user] = mine
 	}
 	t := mine[at]
@@ -95,7 +95,7 @@ func (ts *typists) entry(user string, at feedengine.ID) *typed {
 		if len(mine) >= maxTyped {
 			clear(mine)
 		}
-		t = &typed{}
+		t = &typist{}
 		mine[at] = t
 	}
 	return t
