@@ -19,7 +19,7 @@ type database struct {
 	defects []string
 	lossy   bool // something was lost: writers may not know yet
 
-	searches map[string][]feedengine.Search // saved, by user
+	accounts
 
 	// For tests; see Hide and Poison.
 	hidden map[keyName]bool
@@ -67,7 +67,7 @@ func newDatabase(shards int) *database {
 		trimmed: make([]uint64, shards),
 		hidden:  map[keyName]bool{},
 
-		searches: map[string][]feedengine.Search{},
+		accounts: newAccounts(),
 	}
 }
 

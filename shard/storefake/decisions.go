@@ -103,11 +103,12 @@ func (s *Store) Taken(ctx context.Context, p feedengine.Profile) (field string, 
 	}
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()
-	return s.db.facts.taken(p), nil
+	return s.db.facts.taken(p.User, p, nil), nil
 }
 
-// taken names the field that another profile, or one of more, has.
-func (f *facts) taken(p feedengine.Profile, more ...feedengine.Profile) string {
+// taken names the field of a user's profile that another's has; later are profiles
+// that come in the place of those there are.
+func (f *facts) taken(user string, p feedengine.Profile, later map[string]feedengine.Profile) string {
 	for _, field := range []struct {
 		name string
 		of   func(feedengine.Profile) string
@@ -117,14 +118,16 @@ func (f *facts) taken(p feedengine.Profile, more ...feedengine.Profile) string {
 		{"phone", func(p feedengine.Profile) string { return p.Phone }},
 		{"subject", func(p feedengine.Profile) string { return p.Subject }},
 	} {
-		has := func(q feedengine.Profile) bool {
-			return q.User != p.User && field.of(q) == field.of(p) && field.of(p) != ""
+		has := func(other string, q feedengine.Profile) bool {
+			return other != user && field.of(q) == field.of(p) && field.of(p) != ""
 		}
-		if slices.ContainsFunc(more, has) {
-			return field.name
+		for other, q := range later {
+			if has(other, q) {
+				return field.name
+			}
 		}
-		for _, q := range f.profiles {
-			if has(q) {
+		for other, q := range f.profiles {
+			if _, changes := later[other]; !changes && has(other, q) {
 				return field.name
 			}
 		}

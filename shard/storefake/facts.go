@@ -53,7 +53,7 @@ func (f *facts) apply(e *feedengine.Event) {
 	case feedengine.KindPost:
 		f.applyPost(e)
 	case feedengine.KindPostEdited:
-		f.change(e.Post.ID, func(p *feedengine.Post) { p.Text, p.More = e.Post.Text, e.Post.More })
+		f.change(e.Post.ID, func(p *feedengine.Post) { p.Text, p.More = e.Post.Text, told(e.Post.More) })
 	case feedengine.KindPostDeleted:
 		f.deleted[e.Target] = true
 		if p := f.byID[e.Target]; p != nil {
@@ -85,7 +85,9 @@ func (f *facts) apply(e *feedengine.Event) {
 	case feedengine.KindBlock, feedengine.KindUnblock, feedengine.KindMute, feedengine.KindUnmute:
 		f.applyHide(e)
 	case feedengine.KindProfile:
-		f.profiles[e.Actor] = *e.Fact.(*feedengine.Profile)
+		p := *e.Fact.(*feedengine.Profile)
+		p.User = e.Actor
+		f.profiles[e.Actor] = p
 	}
 }
 
@@ -93,9 +95,11 @@ func (f *facts) applyPost(e *feedengine.Event) {
 	if f.deleted[e.ID] {
 		return
 	}
-	at, _ := slices.BinarySearchFunc(f.posts[e.Post.Author], e.ID, byID)
-	f.posts[e.Post.Author] = slices.Insert(f.posts[e.Post.Author], at, e.Post)
-	f.byID[e.ID] = e.Post
+	post := *e.Post
+	post.More = told(post.More)
+	at, _ := slices.BinarySearchFunc(f.posts[post.Author], e.ID, byID)
+	f.posts[post.Author] = slices.Insert(f.posts[post.Author], at, &post)
+	f.byID[e.ID] = &post
 	for _, u := range e.Users {
 		f.note(u, e.ID, note{kind: feedengine.NoteMention, actor: e.Actor, post: e.ID})
 	}
@@ -104,6 +108,16 @@ func (f *facts) applyPost(e *feedengine.Event) {
 			f.note(u, e.ID, note{kind: feedengine.NoteJob, actor: e.Actor, post: e.ID})
 		}
 	}
+}
+
+// told is a post's More without whom it alerted, which only the log keeps.
+func told(more *feedengine.More) *feedengine.More {
+	if more == nil || more.Alerts == nil {
+		return more
+	}
+	m := *more
+	m.Alerts = nil
+	return &m
 }
 
 // change replaces a post that there is by a changed copy.

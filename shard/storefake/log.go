@@ -78,6 +78,11 @@ func (s *Store) Append(ctx context.Context, fences []feedengine.Fence, writes []
 	return s.write(ctx, "append", func(late bool) error {
 		db.mu.Lock()
 		defer db.mu.Unlock()
+		for _, w := range writes {
+			if err := checkContent(w.Event); err != nil {
+				return err
+			}
+		}
 		writes := copyWrites(writes)
 		if err := db.check(fences, writes); err != nil {
 			return err
@@ -103,7 +108,8 @@ func (db *database) check(fences []feedengine.Fence, writes []feedengine.Write) 
 		fenced[f.Shard] = f.Epoch
 	}
 	tails := map[feedengine.ShardID]feedengine.Head{}
-	keys, posts, profiles := map[keyName]bool{}, map[feedengine.ID]bool{}, []feedengine.Profile(nil)
+	keys, posts, profiles := map[keyName]bool{}, map[feedengine.ID]bool{}, map[string]feedengine.Profile{}
+	opened := map[string]bool{}
 	for _, w := range writes {
 		epoch, ok := fenced[w.Shard]
 		if !ok {
@@ -138,11 +144,18 @@ func (db *database) check(fences []feedengine.Fence, writes []feedengine.Write) 
 		if err := db.checkKey(w.Key, e, keys); err != nil {
 			return err
 		}
-		if p, ok := e.Fact.(*feedengine.Profile); ok {
-			if field := db.facts.taken(*p, profiles...); field != "" {
-				return fmt.Errorf("profile of %s: %s: %w", p.User, field, feedengine.ErrRefused)
+		if m, ok := e.Fact.(*feedengine.Message); ok && m.Opens {
+			key := feedengine.ConversationKey(e.Users)
+			if opened[key] || db.facts.talkOf[key] != 0 {
+				return fmt.Errorf("conversation %d of the same people: %w", m.Conversation, feedengine.ErrRefused)
 			}
-			profiles = append(profiles, *p)
+			opened[key] = true
+		}
+		if p, ok := e.Fact.(*feedengine.Profile); ok {
+			if field := db.facts.taken(e.Actor, *p, profiles); field != "" {
+				return fmt.Errorf("profile of %s: %s: %w", e.Actor, field, feedengine.ErrRefused)
+			}
+			profiles[e.Actor] = *p
 		}
 	}
 	return nil
@@ -152,7 +165,7 @@ func (db *database) checkPost(e *feedengine.Event, posts map[feedengine.ID]bool)
 	if e.Post == nil {
 		return nil
 	}
-	if db.poison != "" && e.Post.Text == db.poison || !utf8.ValidString(e.Post.Text) || strings.Contains(e.Post.Text, "\x00") {
+	if db.poison != "" && e.Post.Text == db.poison {
 		return fmt.Errorf("post %d: %w", e.ID, feedengine.ErrRefused)
 	}
 	if e.Kind != feedengine.KindPost {
@@ -164,6 +177,47 @@ func (db *database) checkPost(e *feedengine.Event, posts map[feedengine.ID]bool)
 	posts[e.Post.ID] = true
 	return nil
 }
+
+// checkContent is what tables and JSON cannot take.
+func checkContent(e *feedengine.Event) error {
+	if e == nil {
+		return nil
+	}
+	has := false
+	switch e.Kind {
+	case feedengine.KindPost, feedengine.KindPostEdited:
+		has = e.Post != nil
+	case feedengine.KindLike, feedengine.KindUnlike:
+		_, has = e.Fact.(*feedengine.Like)
+	case feedengine.KindComment:
+		_, has = e.Fact.(*feedengine.Comment)
+	case feedengine.KindMessage:
+		_, has = e.Fact.(*feedengine.Message)
+	case feedengine.KindSeen:
+		_, has = e.Fact.(*feedengine.Seen)
+	case feedengine.KindProfile:
+		_, has = e.Fact.(*feedengine.Profile)
+	default:
+		has = e.Kind.Stored()
+	}
+	if !has {
+		return fmt.Errorf("event %d of kind %d lacks what it is about: %w", e.ID, e.Kind, feedengine.ErrRefused)
+	}
+	all := fmt.Sprintf("%s %s %s %+v", e.Actor, e.Name, e.Users, e.Fact)
+	if p := e.Post; p != nil {
+		all += fmt.Sprintf("%+v", *p)
+		if p.More != nil {
+			all += fmt.Sprintf("%+v %+v", p.More.Media, p.More.Job)
+		}
+	}
+	if !fits(all) {
+		return fmt.Errorf("text of event %d: %w", e.ID, feedengine.ErrRefused)
+	}
+	return nil
+}
+
+// fits reports whether a text would come back as it was.
+func fits(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
 func (db *database) checkKey(k *feedengine.Key, e *feedengine.Event, keys map[keyName]bool) error {
 	if k == nil {

@@ -65,7 +65,9 @@ func (f *facts) applyLike(e *feedengine.Event, l *feedengine.Like) {
 }
 
 func (f *facts) applyComment(e *feedengine.Event, c *feedengine.Comment) {
-	f.comments[c.Post] = append(f.comments[c.Post], c)
+	own := *c
+	own.ID, own.Author = e.ID, e.Actor
+	f.comments[c.Post] = append(f.comments[c.Post], &own)
 	f.change(c.Post, func(p *feedengine.Post) { p.Comments++ })
 	if c.Owner != e.Actor {
 		f.note(c.Owner, e.ID, note{kind: feedengine.NoteComment, actor: e.Actor, post: c.Post, comment: e.ID})

@@ -127,10 +127,10 @@ func (s *Store) Acquainted(ctx context.Context, user string, others []string) (k
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()
 	f := s.db.facts
-	for _, other := range others {
+	for _, other := range sorted(others) {
 		_, follows := f.follows[user][other]
 		talks := slices.ContainsFunc(f.talksOf(user), func(t *talk) bool { return slices.Contains(t.members, other) })
-		if (follows || talks) && !f.hidden(user, other, blocks) {
+		if (follows || talks) && other != user && !f.hidden(user, other, blocks) {
 			known = append(known, other)
 		}
 	}
@@ -174,17 +174,4 @@ func matches(q feedengine.JobQuery, p *feedengine.Post) bool {
 		(q.Location == "" || strings.EqualFold(q.Location, job.Location)) &&
 		(q.Currency == "" || q.Currency == job.Currency) &&
 		(q.SalaryMin == 0 || high >= q.SalaryMin) && (q.SalaryMax == 0 || low <= q.SalaryMax)
-}
-
-// SaveSearch is storage.Accounts'.
-func (s *Store) SaveSearch(ctx context.Context, user string, search feedengine.Search) error {
-	return s.write(ctx, "savesearch", func(bool) error {
-		s.db.mu.Lock()
-		defer s.db.mu.Unlock()
-		if len(s.db.searches[user]) >= feedengine.MaxSearches {
-			return fmt.Errorf("search %d: %w", search.ID, feedengine.ErrRefused)
-		}
-		s.db.searches[user] = append(s.db.searches[user], search)
-		return nil
-	})
 }

@@ -31,7 +31,9 @@ func (f *facts) applyMessage(e *feedengine.Event, m *feedengine.Message) {
 		f.talks[t.id] = t
 		f.talkOf[feedengine.ConversationKey(e.Users)] = t.id
 	}
-	t.messages = append(t.messages, m)
+	own := *m
+	own.ID, own.From, own.Opens = e.ID, e.Actor, false
+	t.messages = append(t.messages, &own)
 }
 
 func (f *facts) applySeen(user string, s *feedengine.Seen) {
