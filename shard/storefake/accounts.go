@@ -155,6 +155,9 @@ func (s *Store) Profiles(ctx context.Context, users []string) (profiles []feeden
 
 // Login is storage.Social's.
 func (s *Store) Login(ctx context.Context, key feedengine.ProfileKey) (feedengine.Credentials, error) {
+	if key.Email == "" && key.Phone == "" {
+		return feedengine.Credentials{}, fmt.Errorf("login without e-mail or phone: %w", feedengine.ErrNotFound)
+	}
 	p, err := s.Profile(ctx, key)
 	if err != nil {
 		return feedengine.Credentials{}, err

@@ -112,7 +112,7 @@ func (f *facts) talk(ask feedengine.TalkAsk) (t feedengine.Talk) {
 		t.ID, t.Members, members = there.id, there.members, there.members
 		is := f.seen[seenBy{there.id, ask.User}]
 		t.Read, t.Got = is.read, max(is.read, is.got)
-		t.Unread, t.Ungot = f.senders(ask, there, t.Read), f.senders(ask, there, t.Got)
+		t.Unread, t.Ungot = senders(ask, there, t.Read), senders(ask, there, t.Got)
 		t.Replied = slices.ContainsFunc(there.messages, func(m *feedengine.Message) bool { return m.ID == ask.Reply })
 	} else if ask.ID != 0 {
 		return t
@@ -126,8 +126,8 @@ func (f *facts) talk(ask feedengine.TalkAsk) (t feedengine.Talk) {
 }
 
 // senders are whose messages above the mark and up to ask.Upto are new to the user.
-func (f *facts) senders(ask feedengine.TalkAsk, t *talk, mark feedengine.ID) (users []string) {
-	for _, m := range f.shown(ask.User, t) {
+func senders(ask feedengine.TalkAsk, t *talk, mark feedengine.ID) (users []string) {
+	for _, m := range t.messages {
 		if m.From != ask.User && m.ID > mark && m.ID <= ask.Upto && !slices.Contains(users, m.From) {
 			users = append(users, m.From)
 		}
