@@ -43,11 +43,20 @@ func TestRingWakesForWhatIsWanted(t *testing.T) {
 	f := ringFeed{heads: make([]feedengine.Head, 3)}
 	wake := make(chan struct{}, 1)
 	in := newInterest(0)
-	in.follow("alice")
 	r.Subscribe(wake, in)
-	next := func(log feedengine.ShardID, kind feedengine.EventKind, actor string) *feedengine.Event {
+	// As in life, those who do something live in other shards than this one, 0, but for
+	// who does it in its log.
+	home := func(shard feedengine.ShardID, name string) string {
+		for Of(name, 3) != shard {
+			name += "x"
+		}
+		return name
+	}
+	alice, zoe := home(1, "alice"), home(1, "zoe")
+	in.follow(alice)
+	next := func(log feedengine.ShardID, kind feedengine.EventKind, actor string, users ...string) *feedengine.Event {
 		ev := f.next(log)
-		ev.Kind, ev.Actor = kind, actor
+		ev.Kind, ev.Actor, ev.Users = kind, actor, users
 		return ev
 	}
 	woken := func(events ...*feedengine.Event) bool {
@@ -69,24 +78,31 @@ func TestRingWakesForWhatIsWanted(t *testing.T) {
 		actor string
 		want  bool
 	}{
-		{"a post of who is followed", 1, feedengine.KindPost, "alice", true},
-		{"a deletion of theirs", 1, feedengine.KindPostDeleted, "alice", true},
-		{"a post of another", 1, feedengine.KindPost, "zoe", false},
-		{"whom somebody elsewhere follows", 2, feedengine.KindFollow, "alice", false},
-		{"whom somebody elsewhere unfollows", 2, feedengine.KindUnfollow, "alice", false},
-		{"a post in the own log", 0, feedengine.KindPost, "zoe", true},
-		{"a follow in the own log", 0, feedengine.KindFollow, "zoe", true},
-		{"a kind that nobody has heard of", 1, feedengine.EventKind(200), "zoe", true},
+		{"a post of who is followed", 1, feedengine.KindPost, alice, true},
+		{"a deletion of theirs", 1, feedengine.KindPostDeleted, alice, true},
+		{"a post of another", 1, feedengine.KindPost, zoe, false},
+		{"whom somebody elsewhere follows", 2, feedengine.KindFollow, alice, false},
+		{"whom somebody elsewhere unfollows", 2, feedengine.KindUnfollow, alice, false},
+		{"a post in the own log", 0, feedengine.KindPost, zoe, true},
+		{"a follow in the own log", 0, feedengine.KindFollow, zoe, true},
+		{"a like of what others wrote", 1, feedengine.KindLike, zoe, false},
+		{"a kind that nobody has heard of", 1, feedengine.EventKind(200), zoe, true},
 	} {
 		if got := woken(next(c.log, c.kind, c.actor)); got != c.want {
 			t.Errorf("%s: woken %v, want %v", c.what, got, c.want)
 		}
 	}
-	if !woken(next(1, feedengine.KindPost, "zoe"), next(1, feedengine.KindPost, "alice")) {
+	if !woken(next(1, feedengine.KindPost, zoe, home(2, "carol"), home(0, "bob"))) {
+		t.Error("not woken for a post that mentions somebody here")
+	}
+	if woken(next(1, feedengine.KindMessage, zoe, zoe, home(2, "carol"))) || !woken(next(1, feedengine.KindMessage, zoe, zoe, home(0, "bob"))) {
+		t.Error("want to be woken for messages to somebody here, and for no others")
+	}
+	if !woken(next(1, feedengine.KindPost, zoe), next(1, feedengine.KindPost, alice)) {
 		t.Error("not woken for the second of two")
 	}
 	in.all.Store(true)
-	if !woken(next(1, feedengine.KindPost, "zoe")) || !woken(next(1, feedengine.KindFollow, "zoe")) {
+	if !woken(next(1, feedengine.KindPost, zoe)) || !woken(next(1, feedengine.KindFollow, zoe)) {
 		t.Error("not woken for everything while loads wait")
 	}
 	in.all.Store(false)
@@ -98,14 +114,14 @@ func TestRingWakesForWhatIsWanted(t *testing.T) {
 	// Many at once, and many one by one: nobody may fall behind what the ring holds.
 	many := make([]*feedengine.Event, fewEvents+1)
 	for i := range many {
-		many[i] = next(1, feedengine.KindPost, "zoe")
+		many[i] = next(1, feedengine.KindPost, zoe)
 	}
 	if !woken(many...) {
 		t.Error("not woken for many events")
 	}
 	at, woke := r.Head(), 0
 	for range 64 * 3 {
-		if woken(next(1, feedengine.KindPost, "zoe")) {
+		if woken(next(1, feedengine.KindPost, zoe)) {
 			woke++
 			at = r.Head()
 		}
