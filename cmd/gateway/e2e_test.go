@@ -58,6 +58,9 @@ func TestTwoUsers(t *testing.T) {
 			t.Errorf("bob got %+v, want %+v", e, post)
 		}
 		alice.event() // her first
+		if told := alice.event(); told.Event.Type != "notification" || told.Event.Kind != "follow" || told.Unread.Notifications != 1 {
+			t.Errorf("of bob's follow alice got %+v, unread %+v", told.Event, told.Unread)
+		}
 		if own := alice.event(); own.Event.ID != post.ID || own.Unread.Feed != 0 {
 			t.Errorf("alice's own post came as %+v, unread %+v", own.Event, own.Unread)
 		}

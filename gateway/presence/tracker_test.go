@@ -57,7 +57,7 @@ func TestOneNode(t *testing.T) {
 		a.want(1, "")
 		a.want(2, "")
 		a.want(3, "")
-		equal(t, "messages", w.sent, 0)
+		equal(t, "messages", w.messages(), 0)
 	})
 }
 
@@ -114,7 +114,7 @@ func TestTwoNodes(t *testing.T) {
 		a, b := w.nodes["a"], w.nodes["b"]
 		b.open("bob")
 		w.pass(10 * time.Second)
-		equal(t, "messages while nobody watches, of two nodes", w.sent <= 2*10/5, true)
+		equal(t, "messages while nobody watches, of two nodes", w.messages() <= 2*10/5, true)
 
 		equal(t, "the answer", a.watch(1, "bob", "cid"), "bob off, cid off")
 		w.pass(3 * time.Second)
@@ -122,10 +122,10 @@ func TestTwoNodes(t *testing.T) {
 		b.open("cid")
 		w.pass(3 * time.Second)
 		a.want(1, "cid on")
-		before := w.sent
+		before := w.messages()
 		w.pass(100 * time.Second)
 		a.want(1, "")
-		equal(t, "at most one message per second and node", w.sent-before <= 2*100, true)
+		equal(t, "at most one message per second and node", w.messages()-before <= 2*100, true)
 
 		b.close("bob") // 116 s after the beginning
 		w.pass(8 * time.Second)

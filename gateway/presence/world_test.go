@@ -45,6 +45,7 @@ func newWorld(t *testing.T, names ...string) *world {
 	w := &world{t: t, nodes: map[string]*node{}, saved: map[string]time.Time{}}
 	for _, name := range names {
 		w.start(name, len(names) > 1)
+		w.pass(time.Millisecond) // so that no two nodes have their rounds at one time
 	}
 	w.pass(Every / 2) // so that nothing else happens at the time of a round
 	t.Cleanup(func() {
@@ -115,6 +116,13 @@ func (n *node) publish(msg []byte) {
 	for _, other := range to {
 		other.Receive(n.name, msg)
 	}
+}
+
+// messages is how many were sent.
+func (w *world) messages() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sent
 }
 
 func (w *world) save(ctx context.Context, seen []feedengine.LastSeen) error {
