@@ -642,3 +642,10 @@ test('names are asked for where the app wants them', async () => {
   outcome(w.gate.comments('5', { limit: 3 }));
   assert.deepEqual(w.asked('comments').map((f) => [f.post, f.limit, f.expand]), [['5', 3, true]]);
 });
+
+test('a post may be a job, for followers only, and have media', async () => {
+  const w = await connected();
+  outcome(w.gate.publish('come', { kind: 'job', job: { title: 't' }, visibility: 'followers', media: [] }));
+  const [frame] = w.asked('publish');
+  assert.deepEqual([frame.kind, frame.job, frame.visibility, frame.media, typeof frame.key], ['job', { title: 't' }, 'followers', [], 'string']);
+});

@@ -134,9 +134,9 @@ export class Feedgate {
   /** Disconnects. Requests without an answer are rejected with `stopped`. */
   stop() { this.#halt({ code: 1000, reason: 'stopped by the app' }); }
 
-  /** Publishes a post; kept and repeated under one key until it is durable or time is up. */
-  publish(text, { key = this.#newKey(), timeout } = {}) {
-    return this.request('publish', { text, key }, { timeout });
+  /** Publishes a post, with `kind`, `job`, `visibility`, `media` if wanted; kept and repeated under one key until it is durable or time is up. */
+  publish(text, { key = this.#newKey(), timeout, ...more } = {}) {
+    return this.request('publish', { text, key, ...more }, { timeout });
   }
 
   /** Sends to a user, a list of users, or `{ conversation }`; kept and repeated like publish. */
