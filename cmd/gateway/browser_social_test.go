@@ -73,11 +73,11 @@ func TestBrowserTalks(t *testing.T) {
 	bob.sees("the message, as text", fmt.Sprintf(`document.querySelector("#thread .text")?.textContent === %q`, "hello bob "+evil))
 	bob.badgeOf("chat", "")
 	alice.sees("that it was read", `document.querySelector("#thread .ticks")?.textContent === "✓✓ read"`)
-	alice.sees("that bob is there", `document.querySelector("#conversations .dot")?.classList.contains("online")`)
+	alice.sees("that bob is there", `document.querySelector("#conversations .dot")?.classList.contains("online") === true`)
 
 	bob.click("#thread .answer")
 	bob.run(chromedp.SendKeys(chromedp.CSS("#say-text"), "hello"))
-	alice.sees("that bob is writing", `document.querySelector("#typing")?.textContent.includes("bob is writing")`)
+	alice.sees("that bob is writing", `document.querySelector("#typing")?.textContent.includes("bob is writing") === true`)
 	bob.write("#say-text", " alice")
 	alice.sees("the answer and what it answers", fmt.Sprintf(
 		`document.querySelector("#thread > li:last-child .text")?.textContent === "hello alice" &&
@@ -107,7 +107,7 @@ func TestBrowserJobs(t *testing.T) {
 	acme.sees("the job, as text", fmt.Sprintf(`document.querySelector("#jobs .title")?.textContent === %q`, "Go engineers "+evil))
 	bob.badgeOf("bell", "1")
 	bob.click("#searches .run")
-	bob.sees("the job", `document.querySelector("#jobs .salary")?.textContent.includes("EUR")`)
+	bob.sees("the job", `document.querySelector("#jobs .salary")?.textContent.includes("EUR") === true`)
 	b.screenshot(bob, "jobs")
 	acme.click("#jobs .delete")
 	bob.badgeOf("bell", "")

@@ -134,7 +134,10 @@ export class Feedgate {
   /** Disconnects. Requests without an answer are rejected with `stopped`. */
   stop() { this.#halt({ code: 1000, reason: 'stopped by the app' }); }
 
-  /** Publishes a post, with `kind`, `job`, `visibility`, `media` if wanted; kept and repeated under one key until it is durable or time is up. */
+  /**
+   * Publishes a post, with `kind`, `job`, `visibility` and `media` if wanted; kept and
+   * repeated under one key until it is durable or time is up.
+   */
   publish(text, { key = this.#newKey(), timeout, ...more } = {}) {
     return this.request('publish', { text, key, ...more }, { timeout });
   }
