@@ -492,8 +492,12 @@ SELECT conversation, got, read FROM members
 WHERE user = ?1 AND conversation = (SELECT id FROM conversations WHERE key = ?2)`,
 	// ?1 conversation → user
 	membersOf: `SELECT user FROM members WHERE conversation = ?1 ORDER BY user`,
-	// ?1 message, ?2 conversation → a row when the one is of the other
-	messageIn: `SELECT 1 FROM messages WHERE id = ?1 AND conversation = ?2`,
+	// ?1 message, ?2 conversation, ?3 user → a row when the one is of the other and no
+	// block hides it from the user
+	messageIn: `
+SELECT 1 FROM messages x
+WHERE id = ?1 AND conversation = ?2
+    AND NOT EXISTS (SELECT 1 FROM hides h WHERE h.user = ?3 AND h.other = x.author AND h.kind < 3)`,
 	// ?1 conversation, ?2 after, ?3 up to, ?4 user → who else has sent messages between
 	senders: `
 SELECT DISTINCT author FROM messages

@@ -292,14 +292,16 @@ func (w *socialWorld) compareTalks() {
 func (w *socialWorld) compareTalk(id feedengine.ID, t *talk) {
 	w.t.Helper()
 	u := w.anyone()
-	upto := t.messages[w.rnd.IntN(len(t.messages))].ID
+	reply := t.messages[w.rnd.IntN(len(t.messages))]
+	upto := reply.ID
 	got, err := w.full.Talk(w.t.Context(), feedengine.TalkAsk{User: u, ID: id, Reply: upto, Upto: upto})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	want := feedengine.Talk{Name: w.names[u]}
 	if slices.Contains(t.members, u) {
-		want.ID, want.Members, want.Replied, want.Got, want.Read = id, t.members, true, t.got[u], t.read[u]
+		want.ID, want.Members, want.Got, want.Read = id, t.members, t.got[u], t.read[u]
+		want.Replied = !w.blocked(u, reply.From)
 		for _, other := range t.members {
 			if w.blocked(u, other) {
 				want.Blocked = append(want.Blocked, other)
