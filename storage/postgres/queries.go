@@ -461,9 +461,11 @@ SELECT id, author, kind, text, likes, comments, more FROM posts WHERE id = $1 AN
 
 	Feed: page("$1", "$2", "$3"),
 	Following: `
-SELECT author FROM follows WHERE follower = $1 AND author > $2 ORDER BY author LIMIT $3`,
+SELECT author FROM follows WHERE follower = $1 AND author > $2 AND NOT ` + blocked("$1", "author") + `
+ORDER BY author LIMIT $3`,
 	Followers: `
-SELECT follower FROM follows WHERE author = $1 AND follower > $2 ORDER BY follower LIMIT $3`,
+SELECT follower FROM follows WHERE author = $1 AND follower > $2 AND NOT ` + blocked("$1", "follower") + `
+ORDER BY follower LIMIT $3`,
 
 	PostFor: `
 SELECT id, author, kind, text, likes, comments, more FROM posts p WHERE id = $2 AND ` + postShown("$1"),

@@ -402,9 +402,17 @@ WHERE f.follower = ?1 AND f.author IN (SELECT value FROM json_each(?2)) ORDER BY
 	// ?1 id → post
 	post: `SELECT id, author, kind, text, likes, comments, more FROM posts WHERE id = ?1 AND deleted = 0`,
 	// ?1 user, ?2 after, ?3 limit → author
-	following: `SELECT author FROM follows WHERE follower = ?1 AND author > ?2 ORDER BY author LIMIT ?3`,
+	following: `
+SELECT author FROM follows f
+WHERE follower = ?1 AND author > ?2
+    AND NOT EXISTS (SELECT 1 FROM hides h WHERE h.user = ?1 AND h.other = f.author AND h.kind < 3)
+ORDER BY author LIMIT ?3`,
 	// ?1 user, ?2 after, ?3 limit → follower
-	followers: `SELECT follower FROM follows WHERE author = ?1 AND follower > ?2 ORDER BY follower LIMIT ?3`,
+	followers: `
+SELECT follower FROM follows f
+WHERE author = ?1 AND follower > ?2
+    AND NOT EXISTS (SELECT 1 FROM hides h WHERE h.user = ?1 AND h.other = f.follower AND h.kind < 3)
+ORDER BY follower LIMIT ?3`,
 
 	// ?1 [user, …], ?2 keep, ?3 count at most → what, position in ?1, and by what:
 	//   1  another user, why hidden

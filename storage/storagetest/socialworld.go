@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -373,7 +374,7 @@ func (w *socialWorld) compareHides() {
 	ctx := w.t.Context()
 	everybody := slices.Sorted(slices.Values(w.users))
 	for _, u := range w.users {
-		var blocked, acquainted []string
+		var blocked, acquainted, following, followers []string
 		lists := map[feedengine.HideKind][]string{}
 		for _, o := range everybody {
 			if w.blocked(u, o) {
@@ -392,6 +393,9 @@ func (w *socialWorld) compareHides() {
 			for _, t := range w.talks {
 				knows = knows || u != o && slices.Contains(t.members, u) && slices.Contains(t.members, o)
 			}
+			if _, is := w.follows[o][u]; is && !w.blocked(u, o) {
+				followers = append(followers, o)
+			}
 			if knows && !w.blocked(u, o) {
 				acquainted = append(acquainted, o)
 			}
@@ -403,6 +407,23 @@ func (w *socialWorld) compareHides() {
 				w.t.Fatal(err)
 			}
 			same(w.t, fmt.Sprintf("hidden from %s by %d", u, kind), listed(want, after, limit), got)
+		}
+		for o := range w.follows[u] {
+			if !w.blocked(u, o) {
+				following = append(following, o)
+			}
+		}
+		slices.Sort(following)
+		for _, list := range []struct {
+			name string
+			want []string
+			read func(ctx context.Context, user, after string, limit int) ([]string, error)
+		}{{"following", following, w.full.Following}, {"followers", followers, w.full.Followers}} {
+			got, err := list.read(ctx, u, "", 5)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			same(w.t, list.name+" of "+u, listed(list.want, "", 5), got)
 		}
 		got, err := w.full.Blocked(ctx, u, w.users)
 		if err != nil {
