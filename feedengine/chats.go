@@ -40,23 +40,22 @@ func (c *chats) add(conversation, id ID, keep int) {
 	c.sum()
 }
 
-// read moves a conversation's mark and reports whether it may have moved.
-func (c *chats) read(conversation, upto ID) bool {
+// read moves a conversation's mark.
+func (c *chats) read(conversation, upto ID) {
 	c.top = max(c.top, upto)
 	i, found := c.find(conversation)
 	if !found {
-		return true
+		return
 	}
 	ch := &c.list[i]
 	if !ch.moveTo(upto) {
-		return false
+		return // nothing was unread between the user's mark and upto
 	}
 	c.stale = c.stale || ch.stale
 	if ch.counter.total() == 0 {
 		c.list = slices.Delete(c.list, i, i+1)
 	}
 	c.sum()
-	return true
 }
 
 func (c *chats) sum() {

@@ -28,7 +28,8 @@ func (e *Engine) takeSeen(ev *Event) {
 	if !ok {
 		return
 	}
-	if v, c := e.partOf(ev.Actor); v != nil && seen.Read && c.more().chats.read(seen.Conversation, seen.Upto) {
+	if v, c := e.partOf(ev.Actor); v != nil && seen.Read {
+		c.more().chats.read(seen.Conversation, seen.Upto)
 		told := ev.derive(KindRead)
 		told.List, told.Target, told.Fact = ListMessages, seen.Upto, seen
 		e.give(v, told, true)

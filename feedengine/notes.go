@@ -173,7 +173,7 @@ func (e *Engine) forgetPost(ev *Event) {
 			continue
 		}
 		gone := v.dropNotes(c, ev.Target)
-		if !slices.Contains(gone, ev.Target) {
+		if !slices.Contains(gone, ev.Target) && !v.hides().hidden(ev.Actor) {
 			gone = append(gone, ev.Target) // a mention from before the tail
 		}
 		for _, id := range gone {

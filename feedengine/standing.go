@@ -46,7 +46,7 @@ type Talk struct {
 	// Blocked are those of the members, or of TalkAsk.Members, who block the user or
 	// are blocked by the user.
 	Blocked []string
-	Replied bool // TalkAsk.Reply is a message of this conversation
+	Replied bool // TalkAsk.Reply is a message of this conversation that no block hides from the user
 	Read    ID   // the user's read mark
 	Got     ID   // up to where the user's devices have got the messages, at least Read
 	// Unread are the senders, but for the user, of messages above Read and up to

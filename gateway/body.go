@@ -20,7 +20,7 @@ type body struct {
 	talk  bool  // about messages, which a mute leaves
 	bytes []byte
 
-	post  feedengine.ID     // which it is about, 0: none
+	post  feedengine.ID     // which it is about, 0: none; of takesNote, the notification
 	actor string            // whose doing it is, "": nobody's
 	note  *feedengine.Event // the event, when it is a notification: it may have several actors
 
@@ -35,6 +35,7 @@ const (
 	takesPost          // all about its post
 	takesUser          // all in which its actor stands
 	takesMuted         // likewise, but for messages
+	takesNote          // a notification
 )
 
 // withdraws reports whether other is not to be shown any more once b is.
@@ -42,6 +43,8 @@ func (b *body) withdraws(other *body) bool {
 	switch b.takes {
 	case takesPost:
 		return other.post == b.post && other.takes == takesNothing
+	case takesNote:
+		return other.note != nil && other.note.Fact.(*feedengine.Note).ID == b.post
 	case takesMuted:
 		return !other.talk && other.involves(b.actor)
 	case takesUser:
@@ -112,7 +115,7 @@ func (b *bodies) of(e *feedengine.Event, expand bool) *body {
 // instead is what takes the place of old, which by withdraws: a notification of
 // several goes on without the one who is hidden.
 func (b *bodies) instead(old, by *body, expand bool) *body {
-	if old.note == nil || by.takes == takesPost {
+	if old.note == nil || by.takes == takesPost || by.takes == takesNote {
 		return b.void
 	}
 	left := *old.note.Fact.(*feedengine.Note)
@@ -186,6 +189,7 @@ func (b *body) show(e *feedengine.Event, out *wire.Event) (size int, ok bool) {
 		return 3 * replyBytes, true
 	case feedengine.KindNoteGone:
 		out.Type, out.Target = wire.EventNotificationDeleted, int64(e.Target)
+		b.takes, b.post = takesNote, e.Target
 	case feedengine.KindMessage:
 		fact := *e.Fact.(*feedengine.Message)
 		fact.ID, fact.From = e.ID, e.Actor

@@ -34,6 +34,9 @@ func (g *Gateway) Deliver(d feedengine.Delivery) {
 		if d.Event.Kind == feedengine.KindHidden && d.Event.List != feedengine.ListFeed { // a block, not a mute
 			g.hid(s, d.Event.Actor)
 		}
+		if d.Event.Kind == feedengine.KindShown {
+			g.typists.show(s.user.name, d.Event.Actor)
+		}
 	}
 	g.metrics.deliveries.Add(len(d.To))
 }

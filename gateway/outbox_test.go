@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/gateway/wire"
 )
 
@@ -200,3 +201,43 @@ func TestOutboxRandom(t *testing.T) {
 		t.Errorf("an empty outbox holds %v %d %d", o.queue, o.events, o.reply)
 	}
 }
+
+// TestRepliesWeigh: what shards answer counts as what it is: a client that asks for
+// long answers and takes none is slow.
+func TestRepliesWeigh(t *testing.T) {
+	g := newBareGateway(t, func(o *Options) {
+		o.Shards = shardsWith(func(r feedengine.Request) feedengine.Result {
+			res := plain(r)
+			if _, is := r.Do.(feedengine.Unread); is {
+				res.Chats = make([]feedengine.ChatCount, 10_000)
+			}
+			return res
+		})
+	})
+	defer g.Close()
+	long := strings.Repeat("x", 8000)
+	for _, request := range []string{
+		`"op":"unread"`, `"op":"publish","text":"` + long + `"`, `"op":"comment","post":"12","text":"` + long + `"`,
+		`"op":"message","to":"ann","text":"` + long + `"`,
+	} {
+		f := attach(t, g)
+		f.receive(`{"id":1,"op":"connect","token":"service:bob"}`)
+		f.took()
+		f.mu.Lock()
+		f.stuck = true
+		f.mu.Unlock()
+		for range 150 {
+			f.receive(`{"id":2,` + request + `}`)
+		}
+		f.mu.Lock()
+		code := f.code
+		f.mu.Unlock()
+		if code != int(wire.CloseSlow) {
+			t.Errorf("%.30s: closed with %d", request, code)
+		}
+	}
+}
+
+type shardsWith func(feedengine.Request) feedengine.Result
+
+func (answer shardsWith) Submit(r feedengine.Request) { r.Done(answer(r)) }

@@ -211,6 +211,7 @@ func (g *Gateway) hid(s *session, user string) {
 	s.hides.Add(1)
 	g.presence.Hide(s.id, user)
 	g.typists.forget(s.user.name)
+	g.typists.hide(s.user.name, user, time.Now())
 }
 
 // recheckPresence looks anew whom the session may be told of: that somebody was

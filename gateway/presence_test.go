@@ -236,6 +236,24 @@ func TestTyping(t *testing.T) {
 		typing("6")
 		bob.shows(t, 0)
 		cid.shows(t, 0, shown)
+		// Who types over HTTP has no socket to be told of a block: the blocker's node knows.
+		a.Deliver(feedengine.Delivery{
+			Event: &feedengine.Event{Kind: feedengine.KindHidden, Actor: "ann"},
+			To:    []feedengine.Recipient{{Session: cid.s.id, N: 8}},
+		})
+		cid.took()
+		time.Sleep(3 * time.Second)
+		typing("20")
+		cid.shows(t, 0)
+		a.Deliver(feedengine.Delivery{
+			Event: &feedengine.Event{Kind: feedengine.KindShown, Actor: "ann"},
+			To:    []feedengine.Recipient{{Session: cid.s.id, N: 9}},
+		})
+		cid.took()
+		time.Sleep(3 * time.Second)
+		typing("21")
+		cid.shows(t, 0, shown)
+		dan.shows(t, 0)
 		people.mu.Lock()
 		people.members[77] = []string{"ann"}
 		people.mu.Unlock()

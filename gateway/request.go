@@ -13,6 +13,8 @@ const (
 	maxPending = 256
 	// replyBytes is what a short reply is counted as in an outbox.
 	replyBytes = 100
+	// chatBytes is what a conversation's counter is.
+	chatBytes = 32
 )
 
 // request takes a frame after connect: limits, looks up its operation, and
@@ -67,7 +69,7 @@ func (s *session) start(op *operation, c *call) {
 					s.failed(op, id, res.Err, began)
 					return
 				}
-				s.done(op, id, op.ok(&res, false), replyBytes, began)
+				s.done(op, id, op.ok(&res, false), resultBytes(&res), began)
 			},
 		})
 	default:
@@ -85,6 +87,21 @@ func (s *session) start(op *operation, c *call) {
 			s.failed(op, id, err, began)
 		}
 	}
+}
+
+// resultBytes is about what a shard's answer takes in an outbox.
+func resultBytes(r *feedengine.Result) int {
+	n := replyBytes + chatBytes*len(r.Chats)
+	if r.Post != nil {
+		n += postBytes(r.Post)
+	}
+	if r.Comment != nil {
+		n += len(r.Comment.Text)
+	}
+	if r.Message != nil {
+		n += messageBytes(r.Message)
+	}
+	return n
 }
 
 // answer has done called with what becomes of a read or a task. When it returns an

@@ -27,7 +27,13 @@ type typists struct {
 	mu  sync.Mutex
 	m   map[string]map[feedengine.ID]*typist // guarded by mu: by user
 	gen uint64                               // guarded by mu: grows with each forget
+	// hidden says until when somebody's typing is not shown to another, as a block came
+	// between them: other nodes may remember for so long whom they told. Guarded by mu.
+	hidden map[pair]time.Time
 }
+
+// pair is a user, and another who is hidden from them.
+type pair struct{ user, other string }
 
 // typist is a user's typing in one conversation.
 type typist struct {
@@ -36,7 +42,9 @@ type typist struct {
 	last    time.Time // when they were told, by whatever node
 }
 
-func newTypists() *typists { return &typists{m: map[string]map[feedengine.ID]*typist{}} }
+func newTypists() *typists {
+	return &typists{m: map[string]map[feedengine.ID]*typist{}, hidden: map[pair]time.Time{}}
+}
 
 // pass says whom to tell now, nobody if they have just been told. known is false when
 // they must be looked up; gen is for learn then.
@@ -109,10 +117,42 @@ func (ts *typists) forget(user string) {
 	delete(ts.m, user)
 }
 
+// hide ends that the user is shown the other's typing, until show, or until nobody
+// remembers any more whom they told before.
+func (ts *typists) hide(user, other string, now time.Time) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if len(ts.hidden) >= maxTypists {
+		for p := range ts.hidden { // any
+			delete(ts.hidden, p)
+			break
+		}
+	}
+	ts.hidden[pair{user, other}] = now.Add(membersFor + typingEvery)
+}
+
+func (ts *typists) show(user, other string) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	delete(ts.hidden, pair{user, other})
+}
+
+// hides reports whether the user is not to be shown the other's typing.
+func (ts *typists) hides(user, other string, now time.Time) bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return now.Before(ts.hidden[pair{user, other}])
+}
+
 // sweep forgets who has not typed for a while.
 func (ts *typists) sweep(now time.Time) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
+	for p, until := range ts.hidden {
+		if now.After(until) {
+			delete(ts.hidden, p)
+		}
+	}
 	for user, mine := range ts.m {
 		for at, t := range mine {
 			if now.After(t.until) && now.Sub(t.last) >= typingEvery {
@@ -189,8 +229,10 @@ func (g *Gateway) receiveTyping(msg []byte) {
 }
 
 func (g *Gateway) showTyping(m *typingMessage) {
-	f := &wire.Frame{Kind: wire.TypingFrame, Typing: &m.Typing}
+	f, now := &wire.Frame{Kind: wire.TypingFrame, Typing: &m.Typing}, time.Now()
 	for _, user := range m.To {
-		g.Ephemeral(user, f)
+		if !g.typists.hides(user, m.Typing.User, now) {
+			g.Ephemeral(user, f)
+		}
 	}
 }

@@ -74,6 +74,10 @@ func TestWithdrawnFromOutbox(t *testing.T) {
 			[]string{void, void, posted, message, void, note + " ann", note + " ann", note + " ann", receipt, deleted, hidden, hidden}, 5},
 		{"a deletion", at(20, feedengine.Event{Kind: feedengine.KindPostDeleted, Actor: mallory, Target: target}),
 			[]string{void, void, posted, message, note + " mallory", note + " mallory", note + " ann", void, receipt, deleted, hidden, deleted}, 3},
+		{"the end of a notification", at(20, feedengine.Event{Kind: feedengine.KindNoteGone, Actor: "bob", Target: testID}),
+			[]string{posted, edited, posted, message, void, void, void, void, receipt, deleted, hidden, "notification_deleted"}, 4},
+		{"the end of another", at(20, feedengine.Event{Kind: feedengine.KindNoteGone, Actor: "bob", Target: target}),
+			[]string{posted, edited, posted, message, note + " mallory", note + " mallory", note + " ann", note + " ann", receipt, deleted, hidden, "notification_deleted"}, 0},
 		{"the end of a hide", at(20, feedengine.Event{Kind: feedengine.KindShown, Actor: mallory}),
 			[]string{posted, edited, posted, message, note + " mallory", note + " mallory", note + " ann", note + " ann", receipt, deleted, hidden, "shown"}, 0},
 	} {

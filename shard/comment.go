@@ -24,6 +24,11 @@ func (a *actor) checkComment(m asked, do feedengine.AddComment) check {
 		if err == nil && st.Post != nil && st.Post.Followers() {
 			mentioned, err = a.followersOf(ctx, st.Post.Author, mentioned)
 		}
+		if err == nil && st.Post != nil && len(mentioned) > 0 { // who may not see the post does not hear of it
+			var blocked []string
+			blocked, err = a.host.opts.Store.Blocked(ctx, st.Post.Author, mentioned)
+			mentioned = slices.DeleteFunc(mentioned, func(u string) bool { return slices.Contains(blocked, u) })
+		}
 		return func() { a.comment(m, do, key, mentioned, st, err) }
 	}
 }

@@ -364,6 +364,80 @@ func TestComments(t *testing.T) {
 	})
 }
 
+// TestMentionsBesideABlock: who may not see a post is not told of it by others either.
+func TestMentionsBesideABlock(t *testing.T) {
+	inForum(t, func(w *forum) {
+		post := w.publish("alice", "x")
+		w.must("alice", feedengine.HideUser{User: "carol", Kind: feedengine.HideBlock})
+		w.must("dave", feedengine.HideUser{User: "alice", Kind: feedengine.HideBlock})
+		w.must("erin", feedengine.HideUser{User: "alice", Kind: feedengine.HideMute})
+		w.must("bob", feedengine.AddComment{Post: post.ID, Text: "hi @carol @dave @erin @frank"})
+		if ev := w.last(post.ID.Shard()); !slices.Equal(ev.Users, []string{"erin", "frank"}) {
+			t.Errorf("told: %q", ev.Users)
+		}
+		for user, want := range map[string]uint32{"alice": 1, "carol": 0, "dave": 0, "erin": 1, "frank": 1} {
+			if c := w.counts(user); c.Notifications != want {
+				t.Errorf("%s has %+v", user, c)
+			}
+		}
+	})
+}
+
+// stands is where a user's stream stands.
+func (w *forum) stands(user string, session feedengine.SessionID) uint64 {
+	w.t.Helper()
+	n := w.must(user, feedengine.Attach{Session: session}).N
+	w.must(user, feedengine.Detach{Session: session})
+	return n
+}
+
+// TestDeletionIsNotTold: who was mentioned in a post and never saw it, for a block or a
+// mute, hears nothing of its end either.
+func TestDeletionIsNotTold(t *testing.T) {
+	inForum(t, func(w *forum) {
+		w.must("alice", feedengine.HideUser{User: "carol", Kind: feedengine.HideBlock})
+		w.must("dave", feedengine.HideUser{User: "alice", Kind: feedengine.HideMute})
+		post := w.publish("alice", "hi @carol @dave @erin")
+		want := map[string]uint64{"carol": 0, "dave": 0, "erin": 1}
+		before := map[string]uint64{}
+		for user := range want {
+			before[user] = w.stands(user, 1)
+		}
+		w.must("alice", feedengine.Delete{Post: post.ID})
+		synctest.Wait()
+		for user, events := range want {
+			if n := w.stands(user, 2) - before[user]; n != events {
+				t.Errorf("%s was told %d events, want %d", user, n, events)
+			}
+			w.counts(user)
+		}
+	})
+}
+
+// TestMarkBelowAnothers: a conversation's mark that moves is told, though that of
+// another conversation is above it.
+func TestMarkBelowAnothers(t *testing.T) {
+	inForum(t, func(w *forum) {
+		send := func(from string, to ...string) *feedengine.Message {
+			return w.must(from, feedengine.Send{To: to, Text: "x"}).Message
+		}
+		w.stands("alice", 1)
+		own := send("alice", "bob", "carol")
+		pair := send("bob", "alice")
+		w.must("alice", feedengine.Read{Of: feedengine.ListMessages, Conversation: pair.Conversation, Upto: feedengine.MaxID})
+		send("bob", "alice", "carol")
+		synctest.Wait()
+		before := w.stands("alice", 2)
+		if r := w.must("alice", feedengine.Read{Of: feedengine.ListMessages, Conversation: own.Conversation, Upto: own.ID}); r.Upto != own.ID || r.Counts.Messages != 1 {
+			t.Errorf("%+v", r)
+		}
+		if n := w.stands("alice", 3) - before; n != 1 {
+			t.Errorf("%d events", n)
+		}
+		w.counts("alice")
+	})
+}
+
 // TestDeletionFindsWhoIsBeingTold: comments and the deletion of their post at once.
 func TestDeletionFindsWhoIsBeingTold(t *testing.T) {
 	inForum(t, func(w *forum) {

@@ -113,7 +113,8 @@ type Reads interface {
 	Feed(ctx context.Context, user string, before feedengine.ID, limit int) (*feedengine.Page, error)
 
 	// Following and Followers list users in ascending order, those after the
-	// user named by after ("" : from the start), at most limit.
+	// user named by after ("" : from the start), at most limit, but for those whom a
+	// block hides.
 	Following(ctx context.Context, user, after string, limit int) ([]string, error)
 	Followers(ctx context.Context, user, after string, limit int) ([]string, error)
 }

@@ -113,7 +113,7 @@ func (f *facts) talk(ask feedengine.TalkAsk) (t feedengine.Talk) {
 		is := f.seen[seenBy{there.id, ask.User}]
 		t.Read, t.Got = is.read, max(is.read, is.got)
 		t.Unread, t.Ungot = senders(ask, there, t.Read), senders(ask, there, t.Got)
-		t.Replied = slices.ContainsFunc(there.messages, func(m *feedengine.Message) bool { return m.ID == ask.Reply })
+		t.Replied = slices.ContainsFunc(f.shown(ask.User, there), func(m *feedengine.Message) bool { return m.ID == ask.Reply })
 	} else if ask.ID != 0 {
 		return t
 	}

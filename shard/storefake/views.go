@@ -93,7 +93,9 @@ func (s *Store) Following(ctx context.Context, user, after string, limit int) (u
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()
 	for author := range s.db.facts.follows[user] {
-		users = append(users, author)
+		if !s.db.facts.hidden(user, author, blocks) {
+			users = append(users, author)
+		}
 	}
 	return listed(users, after, limit), nil
 }
@@ -106,7 +108,7 @@ func (s *Store) Followers(ctx context.Context, user, after string, limit int) (u
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()
 	for follower, edges := range s.db.facts.follows {
-		if _, ok := edges[user]; ok {
+		if _, ok := edges[user]; ok && !s.db.facts.hidden(user, follower, blocks) {
 			users = append(users, follower)
 		}
 	}

@@ -82,7 +82,7 @@ func (s *Store) Talk(ctx context.Context, ask feedengine.TalkAsk) (feedengine.Ta
 		b = pgx.Batch{}
 		blocked := queueList[string](&b, q.Blocked, ask.User, others)
 		if talk.ID != 0 && ask.Reply != 0 {
-			queueRow(&b, q.Replied, []any{&talk.Replied}, int64(ask.Reply), int64(talk.ID))
+			queueRow(&b, q.Replied, []any{&talk.Replied}, int64(ask.Reply), int64(talk.ID), ask.User)
 		}
 		senders := func(above feedengine.ID) *[]string {
 			if talk.ID == 0 || ask.Upto <= above {

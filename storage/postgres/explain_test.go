@@ -103,7 +103,7 @@ func arguments(n int) map[string][]string {
 		"Feed": {"'u7'", "50000", "21"}, "Following": {"'u7'", "''", "100"}, "Followers": {"'u7'", "''", "100"},
 
 		"PostFor": {"'u7'", "77"}, "Name": {"'u7'"}, "Liked": {"'u7'", "77"}, "LikesNote": {"77"}, "LikesOf": {"'u7'", "77"},
-		"Told": {"77"}, "Conversation": {"'u7'", "77"}, "ByKey": {"'u7'", `'\\x00'`}, "Replied": {"77", "77"},
+		"Told": {"77"}, "Conversation": {"'u7'", "77"}, "ByKey": {"'u7'", `'\\x00'`}, "Replied": {"77", "77", "'u7'"},
 		"Senders": {"'u7'", "77", "1", "50000", "256"}, "Blocked": {"'u7'", users}, "Hides": {"'u7'", "'u8'", "1"},
 		"Taken":  {"'u7'", "'h7'", "'e7'", "'+7'", "'s7'"},
 		"Alerts": {"'u7'", "'c1'", "'l7'", "10", "20", "'EUR'", "'word7'", "'l7 c1'", "'text'", "10000"},

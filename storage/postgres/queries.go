@@ -91,7 +91,7 @@ type queries struct {
 	Told         string // $1 post → users, but for its author
 	Conversation string // $1 user, $2 id → id, got, read, members
 	ByKey        string // $1 user, $2 key → id, got, read, members
-	Replied      string // $1 message, $2 conversation → whether it is there
+	Replied      string // $1 message, $2 conversation, $3 user → whether it is there and no block hides it
 	Senders      string // $1 user, $2 conversation, $3 above, $4 up to, $5 limit → authors but for the user
 	Blocked      string // $1 user, $2 others → those with a block either way
 	Hides        string // $1 user, $2 other, $3 kind → whether it stands
@@ -461,9 +461,11 @@ SELECT id, author, kind, text, likes, comments, more FROM posts WHERE id = $1 AN
 
 	Feed: page("$1", "$2", "$3"),
 	Following: `
-SELECT author FROM follows WHERE follower = $1 AND author > $2 ORDER BY author LIMIT $3`,
+SELECT author FROM follows WHERE follower = $1 AND author > $2 AND NOT ` + blocked("$1", "author") + `
+ORDER BY author LIMIT $3`,
 	Followers: `
-SELECT follower FROM follows WHERE author = $1 AND follower > $2 ORDER BY follower LIMIT $3`,
+SELECT follower FROM follows WHERE author = $1 AND follower > $2 AND NOT ` + blocked("$1", "follower") + `
+ORDER BY follower LIMIT $3`,
 
 	PostFor: `
 SELECT id, author, kind, text, likes, comments, more FROM posts p WHERE id = $2 AND ` + postShown("$1"),
@@ -493,7 +495,8 @@ SELECT m.conversation, m.got, m.read,
 FROM (SELECT id FROM conversations WHERE key = $2 LIMIT 1) c
 CROSS JOIN LATERAL (
     SELECT conversation, got, read FROM members WHERE conversation = c.id AND user_id = $1 LIMIT 1) m`,
-	Replied: `SELECT EXISTS (SELECT 1 FROM messages WHERE id = $1 AND conversation = $2)`,
+	Replied: `
+SELECT EXISTS (SELECT 1 FROM messages WHERE id = $1 AND conversation = $2 AND NOT ` + blocked("$3", "author") + `)`,
 	Senders: `
 SELECT DISTINCT m.author COLLATE "C" FROM (
     SELECT author FROM messages WHERE conversation = $2 AND id > $3 AND id <= $4 AND author <> $1 OFFSET 0) m

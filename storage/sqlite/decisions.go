@@ -114,7 +114,7 @@ func talkOf(ctx context.Context, c *conn, ask feedengine.TalkAsk, t *feedengine.
 		return err
 	}
 	if ask.Reply != 0 {
-		if t.Replied, err = c.any(ctx, messageIn, int64(ask.Reply), id); err != nil {
+		if t.Replied, err = c.any(ctx, messageIn, int64(ask.Reply), id, ask.User); err != nil {
 			return err
 		}
 	}

@@ -402,9 +402,17 @@ WHERE f.follower = ?1 AND f.author IN (SELECT value FROM json_each(?2)) ORDER BY
 	// ?1 id → post
 	post: `SELECT id, author, kind, text, likes, comments, more FROM posts WHERE id = ?1 AND deleted = 0`,
 	// ?1 user, ?2 after, ?3 limit → author
-	following: `SELECT author FROM follows WHERE follower = ?1 AND author > ?2 ORDER BY author LIMIT ?3`,
+	following: `
+SELECT author FROM follows f
+WHERE follower = ?1 AND author > ?2
+    AND NOT EXISTS (SELECT 1 FROM hides h WHERE h.user = ?1 AND h.other = f.author AND h.kind < 3)
+ORDER BY author LIMIT ?3`,
 	// ?1 user, ?2 after, ?3 limit → follower
-	followers: `SELECT follower FROM follows WHERE author = ?1 AND follower > ?2 ORDER BY follower LIMIT ?3`,
+	followers: `
+SELECT follower FROM follows f
+WHERE author = ?1 AND follower > ?2
+    AND NOT EXISTS (SELECT 1 FROM hides h WHERE h.user = ?1 AND h.other = f.follower AND h.kind < 3)
+ORDER BY follower LIMIT ?3`,
 
 	// ?1 [user, …], ?2 keep, ?3 count at most → what, position in ?1, and by what:
 	//   1  another user, why hidden
@@ -492,8 +500,12 @@ SELECT conversation, got, read FROM members
 WHERE user = ?1 AND conversation = (SELECT id FROM conversations WHERE key = ?2)`,
 	// ?1 conversation → user
 	membersOf: `SELECT user FROM members WHERE conversation = ?1 ORDER BY user`,
-	// ?1 message, ?2 conversation → a row when the one is of the other
-	messageIn: `SELECT 1 FROM messages WHERE id = ?1 AND conversation = ?2`,
+	// ?1 message, ?2 conversation, ?3 user → a row when the one is of the other and no
+	// block hides it from the user
+	messageIn: `
+SELECT 1 FROM messages x
+WHERE id = ?1 AND conversation = ?2
+    AND NOT EXISTS (SELECT 1 FROM hides h WHERE h.user = ?3 AND h.other = x.author AND h.kind < 3)`,
 	// ?1 conversation, ?2 after, ?3 up to, ?4 user → who else has sent messages between
 	senders: `
 SELECT DISTINCT author FROM messages

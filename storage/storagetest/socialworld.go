@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -292,14 +293,16 @@ func (w *socialWorld) compareTalks() {
 func (w *socialWorld) compareTalk(id feedengine.ID, t *talk) {
 	w.t.Helper()
 	u := w.anyone()
-	upto := t.messages[w.rnd.IntN(len(t.messages))].ID
+	reply := t.messages[w.rnd.IntN(len(t.messages))]
+	upto := reply.ID
 	got, err := w.full.Talk(w.t.Context(), feedengine.TalkAsk{User: u, ID: id, Reply: upto, Upto: upto})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	want := feedengine.Talk{Name: w.names[u]}
 	if slices.Contains(t.members, u) {
-		want.ID, want.Members, want.Replied, want.Got, want.Read = id, t.members, true, t.got[u], t.read[u]
+		want.ID, want.Members, want.Got, want.Read = id, t.members, t.got[u], t.read[u]
+		want.Replied = !w.blocked(u, reply.From)
 		for _, other := range t.members {
 			if w.blocked(u, other) {
 				want.Blocked = append(want.Blocked, other)
@@ -371,7 +374,7 @@ func (w *socialWorld) compareHides() {
 	ctx := w.t.Context()
 	everybody := slices.Sorted(slices.Values(w.users))
 	for _, u := range w.users {
-		var blocked, acquainted []string
+		var blocked, acquainted, following, followers []string
 		lists := map[feedengine.HideKind][]string{}
 		for _, o := range everybody {
 			if w.blocked(u, o) {
@@ -390,6 +393,9 @@ func (w *socialWorld) compareHides() {
 			for _, t := range w.talks {
 				knows = knows || u != o && slices.Contains(t.members, u) && slices.Contains(t.members, o)
 			}
+			if _, is := w.follows[o][u]; is && !w.blocked(u, o) {
+				followers = append(followers, o)
+			}
 			if knows && !w.blocked(u, o) {
 				acquainted = append(acquainted, o)
 			}
@@ -401,6 +407,23 @@ func (w *socialWorld) compareHides() {
 				w.t.Fatal(err)
 			}
 			same(w.t, fmt.Sprintf("hidden from %s by %d", u, kind), listed(want, after, limit), got)
+		}
+		for o := range w.follows[u] {
+			if !w.blocked(u, o) {
+				following = append(following, o)
+			}
+		}
+		slices.Sort(following)
+		for _, list := range []struct {
+			name string
+			want []string
+			read func(ctx context.Context, user, after string, limit int) ([]string, error)
+		}{{"following", following, w.full.Following}, {"followers", followers, w.full.Followers}} {
+			got, err := list.read(ctx, u, "", 5)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			same(w.t, list.name+" of "+u, listed(list.want, "", 5), got)
 		}
 		got, err := w.full.Blocked(ctx, u, w.users)
 		if err != nil {

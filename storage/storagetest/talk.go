@@ -3,6 +3,7 @@ package storagetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/feedgate/feedgate/feedengine"
@@ -155,6 +156,12 @@ func testGroupWithBlock(t *testing.T, h Harness) {
 		m, err := s.Messages(t.Context(), user, talk, 0, 10)
 		if err != nil || len(m.Seen) != len(want.others) {
 			t.Errorf("%s sees %+v, %v", user, m, err)
+		}
+		for id, from := range map[feedengine.ID]string{talk: "carol", mine: "alice", last: "bob"} {
+			of, err := s.Talk(t.Context(), feedengine.TalkAsk{User: user, ID: talk, Reply: id})
+			if sees := from == user || slices.Contains(want.others, from); err != nil || of.Replied != sees {
+				t.Errorf("%s may answer %s: %v, %v, want %v", user, from, of.Replied, err, sees)
+			}
 		}
 	}
 }
