@@ -187,6 +187,13 @@ func (s *swarm) act(f *friend, k int, ask asking) error {
 	case 3:
 		return s.say(f, ask, others...)
 	case 2, 8:
+		if f.name == blocker {
+			// Not before there is the group: nobody opens one across a block.
+			return s.block((k%12 == 8) == (turn%2 == 0), func(op string, fields map[string]any) error {
+				_, _, err := ask(op, fields)
+				return err
+			})
+		}
 		return s.about(f, ask, "like", s.newest(others[(turn+k/8)%3]), nil)
 	case 4:
 		return s.about(f, ask, "comment", s.newest(others[turn%3]), map[string]any{"text": f.name, "key": fmt.Sprint("k", k)})
@@ -195,18 +202,12 @@ func (s *swarm) act(f *friend, k int, ask asking) error {
 	case 9:
 		return s.mark(f, ask, "notification")
 	case 10:
-		switch {
-		case f.name != blocker && turn%2 == 0:
+		if turn%2 == 0 {
 			return s.mark(f, ask, "post")
-		case f.name != blocker:
-			return s.about(f, ask, "unlike", s.liked(f.name), nil)
 		}
-		return s.block(turn%2 == 0, func(op string, fields map[string]any) error {
-			_, _, err := ask(op, fields)
-			return err
-		})
+		return s.about(f, ask, "unlike", s.liked(f.name), nil)
 	}
-	// 11: of three of its posts the oldest goes.
+	// 11: of two posts or more the oldest goes.
 	var live []string
 	x.mu.Lock()
 	for id, p := range x.posts {
@@ -214,7 +215,7 @@ func (s *swarm) act(f *friend, k int, ask asking) error {
 			live = append(live, id)
 		}
 	}
-	if len(live) < 3 {
+	if len(live) < 2 {
 		x.mu.Unlock()
 		return nil
 	}
