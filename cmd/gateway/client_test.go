@@ -62,6 +62,13 @@ type event struct {
 	Post   string `json:"post"`
 	Of     string `json:"of"`
 	Upto   string `json:"upto"`
+
+	From         string   `json:"from"`
+	Conversation string   `json:"conversation"`
+	Actor        string   `json:"actor"`
+	Actors       []string `json:"actors"`
+	Notification string   `json:"notification"`
+	User         string   `json:"user"`
 }
 
 // okay is the fields of all requests' results.
@@ -80,6 +87,12 @@ type okay struct {
 	Post  *event  `json:"post"`
 	Since string  `json:"since"`
 	Upto  string  `json:"upto"`
+	Next  string  `json:"next"`
+
+	Notifications []event         `json:"notifications"`
+	Messages      []event         `json:"messages"`
+	Conversations json.RawMessage `json:"conversations"` // a page, or counts by conversation
+	Comment       *event          `json:"comment"`
 
 	Presence []shownPresence `json:"presence"`
 	Message  *struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -146,7 +147,7 @@ func TestIdempotentPublish(t *testing.T) {
 		first := alice.must("publish", keyed).Post
 		again := alice.must("publish", keyed).Post
 		elsewhere := connect(t, n, "alice", nil).must("publish", keyed).Post
-		if *again != *first || *elsewhere != *first {
+		if !reflect.DeepEqual(again, first) || !reflect.DeepEqual(elsewhere, first) {
 			t.Errorf("got %+v, %+v and %+v", first, again, elsewhere)
 		}
 		_, refused := alice.do("publish", map[string]any{"text": "other", "key": "k1"})

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,9 +16,9 @@ import (
 )
 
 // swarm is traffic over all nodes of a cluster: authors that publish all the
-// time, each post under a key and again and again until it is acknowledged, and
-// readers that follow them all. A socket may be lost only when its node was
-// given up; its user then resumes at another.
+// time, each post under a key and again and again until it is acknowledged,
+// readers that follow them all, and friends. A socket may be lost only when its
+// node was given up; its user then resumes at another.
 type swarm struct {
 	t       *testing.T
 	halt    chan struct{} // closed to end the authors
@@ -27,6 +29,8 @@ type swarm struct {
 	refused atomic.Int64
 	authors []*swarmAuthor
 	readers []*swarmReader
+	friends []*friend
+	facts   facts
 
 	mu     sync.Mutex
 	nodes  []*node          // where sockets may be opened
@@ -50,19 +54,27 @@ type swarmAuthor struct {
 	ids   []string // of them
 }
 
-// swarmReader keeps the ledger of what one user was sent.
+// swarmReader keeps the ledger of what one user was sent. What comes in series,
+// an author's posts for one, has a text of the series' name and a number.
 type swarmReader struct {
-	name string
-	mu   sync.Mutex
-	next map[string]int  // by author: the post that comes next
-	gap  map[string]bool // a reset has come since the last one: it may be a later one
-	// again: posts in this range, from the first post of each author to before the
-	// second, may come again. Nil: none.
+	name  string
+	take  func(*event)        // an event
+	fetch func(*client) error // asks for all that is shown, nil when nothing is
+	stale bool                // it is to be asked for; owned by read
+	mu    sync.Mutex
+	next  map[string]int  // by series: the one that comes next
+	gap   map[string]bool // some may have been left out since the last one
+	// again: what is in this range, from the first number of each series to before
+	// the second, may come again. Nil: nothing.
 	again   map[string][2]int
 	resets  []string // their reasons
 	resumed int      // connections that went on where the last one ended
-	unread  int
+	unread  unread
 	broken  []string
+}
+
+func newSwarmReader(name string) *swarmReader {
+	return &swarmReader{name: name, next: map[string]int{}, gap: map[string]bool{}}
 }
 
 func newSwarm(t *testing.T, nodes ...*child) *swarm {
@@ -75,7 +87,8 @@ func newSwarm(t *testing.T, nodes ...*child) *swarm {
 		s.authors = append(s.authors, &swarmAuthor{name: fmt.Sprint("author", i)})
 	}
 	for i := range swarmReaders {
-		r := &swarmReader{name: fmt.Sprint("reader", i), next: map[string]int{}, gap: map[string]bool{}}
+		r := newSwarmReader(fmt.Sprint("reader", i))
+		r.take = r.number
 		s.readers = append(s.readers, r)
 		c, n, err := s.connect(r.name, i, nil)
 		if err != nil {
@@ -89,6 +102,7 @@ func newSwarm(t *testing.T, nodes ...*child) *swarm {
 	for i, a := range s.authors {
 		s.writing.Go(func() { s.publish(a, i) })
 	}
+	s.befriend()
 	t.Cleanup(s.stop)
 	return s
 }
@@ -237,13 +251,16 @@ func (s *swarm) publish(a *swarmAuthor, i int) {
 func (s *swarm) read(r *swarmReader, i int, c *client, n *node) {
 	r.hello(c.hello, false)
 	at := map[string]any{"stream": c.hello.Stream, "n": c.hello.N}
-	queued := c.queued // while it followed
 	for c != nil {
 		var f frame
 		var err error
-		if len(queued) > 0 {
-			f, queued = queued[0], queued[1:]
-		} else {
+		switch {
+		case r.stale && r.fetch != nil:
+			err = r.fetch(c)
+			r.stale = err != nil
+		case len(c.queued) > 0: // while it asked
+			f, c.queued = c.queued[0], c.queued[1:]
+		default:
 			f, err = c.read()
 		}
 		if err != nil {
@@ -252,7 +269,6 @@ func (s *swarm) read(r *swarmReader, i int, c *client, n *node) {
 				if c, n = s.reconnect(r.name, i, map[string]any{"resume": at}); c == nil {
 					return
 				}
-				queued = c.queued
 				r.hello(c.hello, true)
 				if !c.hello.Resumed {
 					at = map[string]any{"stream": c.hello.Stream, "n": c.hello.N}
@@ -271,32 +287,26 @@ func (s *swarm) read(r *swarmReader, i int, c *client, n *node) {
 				r.breaks("event %d after %d", f.N, last)
 			}
 			at["n"] = f.N
-			if f.Event.Kind == "post" {
-				r.post(f.Event)
-			}
+			r.take(f.Event)
 		case f.Bye != nil && !s.mayLose(n):
 			r.breaks("a bye from a node that stays: %+v", *f.Bye)
 		}
 		if f.Unread != nil {
-			r.count(f.Unread.Feed)
+			r.count(*f.Unread)
 		}
 	}
 }
 
 // hello takes in what a connection began with.
 func (r *swarmReader) hello(h okay, again bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.unread = h.Unread.Feed
+	r.count(*h.Unread)
 	switch {
 	case again && h.Resumed:
+		r.mu.Lock()
 		r.resumed++
+		r.mu.Unlock()
 	case again:
-		r.resets = append(r.resets, "reconnected")
-		r.gap = map[string]bool{}
-		for i := range swarmAuthors {
-			r.gap[fmt.Sprint("author", i)] = true
-		}
+		r.reset("reconnected")
 	}
 }
 
@@ -304,31 +314,38 @@ func (r *swarmReader) reset(reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.resets = append(r.resets, reason)
-	for i := range swarmAuthors {
-		r.gap[fmt.Sprint("author", i)] = true
+	for series := range r.next {
+		r.gap[series] = true
 	}
+	r.stale = true
 }
 
-func (r *swarmReader) post(e *event) {
+// number checks that what is in a series comes in order.
+func (r *swarmReader) number(e *event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var k int
-	if _, err := fmt.Sscanf(e.Text, e.Author+"/%d", &k); err != nil {
-		r.broken = append(r.broken, fmt.Sprintf("a post %q by %s", e.Text, e.Author))
+	if e.Type == "void" {
 		return
 	}
-	next := r.next[e.Author]
-	may := r.again[e.Author]
-	if k < next && !(k >= may[0] && k < may[1]) || k > next && !r.gap[e.Author] {
-		r.broken = append(r.broken, fmt.Sprintf("post %d by %s when %d was due", k, e.Author, next))
+	series, number, _ := strings.Cut(e.Text, "/")
+	k, err := strconv.Atoi(number)
+	if by, _, _ := strings.Cut(series, ">"); err != nil || by != e.Author+e.From {
+		r.broken = append(r.broken, fmt.Sprintf("%s %q by %s", e.Type, e.Text, e.Author+e.From))
+		return
 	}
-	r.next[e.Author], r.gap[e.Author] = k+1, false
+	next, known := r.next[series]
+	may := r.again[series]
+	late := r.gap[series] || !known && len(r.resets) > 0
+	if k < next && !(k >= may[0] && k < may[1]) || k > next && !late {
+		r.broken = append(r.broken, fmt.Sprintf("%s %s when %d was due", e.Type, e.Text, next))
+	}
+	r.next[series], r.gap[series] = k+1, false
 }
 
-func (r *swarmReader) count(unread int) {
+func (r *swarmReader) count(u unread) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.unread = unread
+	r.unread = u
 }
 
 func (r *swarmReader) breaks(format string, args ...any) {
@@ -353,9 +370,18 @@ func (r *swarmReader) has(authors []*swarmAuthor) bool {
 func (s *swarm) flows() {
 	s.t.Helper()
 	from := s.marks()
+	var did []int64
+	for _, f := range s.friends {
+		did = append(did, f.done.Load())
+	}
 	eventually(s.t, "posts of everybody are acknowledged", func() bool {
 		for i, a := range s.authors {
 			if a.posts.Load() < int64(from[i]+10) {
+				return false
+			}
+		}
+		for i, f := range s.friends {
+			if f.done.Load() < did[i]+4 {
 				return false
 			}
 		}
@@ -371,10 +397,19 @@ func (s *swarm) marks() (m []int) {
 	return m
 }
 
-// reasons are all resets that readers had, by reason.
+// ledgers are the readers and the friends.
+func (s *swarm) ledgers() []*swarmReader {
+	all := slices.Clone(s.readers)
+	for _, f := range s.friends {
+		all = append(all, f.swarmReader)
+	}
+	return all
+}
+
+// reasons are all resets that readers and friends had, by reason.
 func (s *swarm) reasons() map[string]int {
 	all := map[string]int{}
-	for _, r := range s.readers {
+	for _, r := range s.ledgers() {
 		r.mu.Lock()
 		for _, why := range r.resets {
 			all[why]++
@@ -395,6 +430,7 @@ func (s *swarm) forgive(from, to []int) {
 		}
 		r.mu.Unlock()
 	}
+	s.forgiveFriends()
 }
 
 // finish ends the authors and checks everything: who was told that a post is
@@ -427,23 +463,24 @@ func (s *swarm) finish(lost [][2]int, nodes ...*child) {
 		eventually(s.t, fmt.Sprintf("%s's counter is %d", r.name, want), func() bool {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			return r.unread == want
+			return r.unread.Feed == want
 		})
 		if c, _, err := s.connect(r.name, i+1, nil); err != nil || c.hello.Unread.Feed != want {
 			s.t.Errorf("%s has a counter of %d on another node, want %d (%v)", r.name, c.hello.Unread.Feed, want, err)
 		}
 	}
+	s.finishFriends()
 	for _, c := range nodes {
 		c.sound()
 	}
 	s.stop()
 	resumed := 0
-	for _, r := range s.readers {
+	for _, r := range s.ledgers() {
 		for _, what := range r.broken {
 			s.t.Errorf("%s: %s", r.name, what)
 		}
 		resumed += r.resumed
 	}
-	s.t.Logf("%d posts acknowledged, %d refused on the way, %d connections resumed, resets: %v",
-		s.acked.Load(), s.refused.Load(), resumed, s.reasons())
+	s.t.Logf("%d posts acknowledged, %v; %d refused on the way, %d connections resumed, resets: %v",
+		s.acked.Load(), &s.facts, s.refused.Load(), resumed, s.reasons())
 }
