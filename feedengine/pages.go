@@ -49,13 +49,14 @@ type ConversationPage struct {
 
 // JobQuery selects jobs. Zero fields select nothing away.
 type JobQuery struct {
-	Text      string // words that all must occur, in whatever form
-	Category  string // exactly, without regard to case
-	Location  string // likewise
-	SalaryMin int64  // jobs that pay at least so much at their best
-	SalaryMax int64  // jobs that pay at most so much at their least
-	Currency  string // exactly
-	Closing   bool   // closed ones, too
+	Text      string    // words that all must occur, in whatever form
+	Category  string    // exactly, without regard to case
+	Location  string    // likewise
+	SalaryMin int64     // jobs that pay at least so much at their best
+	SalaryMax int64     // jobs that pay at most so much at their least
+	Currency  string    // exactly
+	Closing   bool      // closed ones, too
+	ClosesBy  time.Time // those that close at that time or before
 	Now       time.Time
 	Before    string // JobPage.Next of the page before; "": from the start
 	Limit     int    // 1 to 100
@@ -72,7 +73,7 @@ type JobPage struct {
 type Search struct {
 	ID    ID
 	Name  string   // for people, at most 100 bytes
-	Query JobQuery // without Now, Before, Limit
+	Query JobQuery // without ClosesBy, Now, Before, Limit
 }
 
 // MaxSearches is how many searches a user may save; MaxAlerts how many users a new

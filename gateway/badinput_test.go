@@ -124,6 +124,7 @@ func TestBadInput(t *testing.T) {
 		{"a salary that is no number", "jobs", `{"salary_min":"1"}`, "", "", "bad_request", false},
 		{"the same in a query", "", `{"salary_min":"x"}`, "GET", "/v1/jobs", "bad_request", false},
 		{"jobs of an odd currency", "jobs", `{"currency":"€"}`, "GET", "/v1/jobs", "bad_request", false},
+		{"closing by no time", "jobs", `{"closes_by":"soon"}`, "GET", "/v1/jobs?closes_by=soon", "bad_request", false},
 		{"closed, perhaps", "jobs", `{"closed":"maybe"}`, "GET", "/v1/jobs", "bad_request", false},
 		{"expand, perhaps", "feed", `{"expand":"maybe"}`, "GET", "/v1/feed", "bad_request", false},
 		{"a search of nothing", "save_search", `{"name":"x"}`, "POST", "/v1/searches", "bad_request", false},

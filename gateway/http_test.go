@@ -76,8 +76,8 @@ func TestHTTP(t *testing.T) {
 		{"unmute", bob, "DELETE", "/v1/mutes/eve", "", nil, 200, `{}`, "bob {User:eve Kind:3 Off:true}"},
 		{"blocks", bob, "GET", "/v1/blocks?before=e", "", nil, 200, `{"users":[],"next":""}`, `hidden 1 of bob after "e"`},
 		{"mutes", bob, "GET", "/v1/mutes?before=e", "", nil, 200, `{"users":[],"next":""}`, `hidden 3 of bob after "e"`},
-		{"jobs", bob, "GET", "/v1/jobs?q=a%20%22b&category=%20food%20&location=Ghent&salary_min=1&salary_max=2&currency=EUR&closed=true&limit=7&before=end", "", nil, 200, `{"posts":[],"next":""}`,
-			`jobs {Text:a "b Category:food Location:Ghent SalaryMin:1 SalaryMax:2 Currency:EUR Closing:true Now:0001-01-01 00:00:00 +0000 UTC Before:end Limit:7} for "bob"`},
+		{"jobs", bob, "GET", "/v1/jobs?q=a%20%22b&category=%20food%20&location=Ghent&salary_min=1&salary_max=2&currency=EUR&closed=true&closes_by=2027-01-31T00:00:00.000Z&limit=7&before=end", "", nil, 200, `{"posts":[],"next":""}`,
+			`jobs {Text:a "b Category:food Location:Ghent SalaryMin:1 SalaryMax:2 Currency:EUR Closing:true ClosesBy:2027-01-31 00:00:00 +0000 UTC Now:0001-01-01 00:00:00 +0000 UTC Before:end Limit:7} for "bob"`},
 		{"searches", bob, "GET", "/v1/searches", "", nil, 200, `{"searches":[{"id":"77","name":"bread","query":{"q":"baker"}}]}`, "searches of bob"},
 		{"delete a search", bob, "DELETE", "/v1/searches/77", "", nil, 200, `{}`, "drop 77 of bob"},
 

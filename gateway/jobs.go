@@ -31,6 +31,12 @@ func readJobs(c *call) (query, *feedengine.Error) {
 	if len(r.Before) > maxCursor || hasBadBytes(r.Before) {
 		return nil, badCursor
 	}
+	if r.ClosesBy != "" {
+		var ok bool
+		if ask.ClosesBy, ok = wire.ParseTime(r.ClosesBy); !ok {
+			return nil, badRequest(`"closes_by" must be a time as in RFC 3339`)
+		}
+	}
 	ask.Before, ask.Closing, ask.Now = r.Before, r.Closed, time.Now()
 	viewer, expand := c.viewer, r.Expand
 	return func(ctx context.Context, from Reads) (wire.Object, int, error) {

@@ -86,6 +86,7 @@ func jobQuery(r *http.Request, f *wire.Request) *feedengine.Error {
 	if err := queryNumber(q, "salary_max", wire.HasSalaryMax, &f.Find.SalaryMax, f); err != nil {
 		return err
 	}
+	queryText(q, "closes_by", wire.HasClosesBy, &f.ClosesBy, f)
 	return queryFlag(q, "closed", wire.HasClosed, &f.Closed, f)
 }
 

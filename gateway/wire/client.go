@@ -142,6 +142,7 @@ func AppendRequest(dst []byte, r *Request) []byte {
 	}
 	flag("expand", r.Expand, HasExpand)
 	flag("closed", r.Closed, HasClosed)
+	str("closes_by", r.ClosesBy, HasClosesBy)
 	str("q", r.Find.Q, HasQ)
 	str("category", r.Find.Category, HasCategory)
 	str("location", r.Find.Location, HasLocation)

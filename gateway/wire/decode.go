@@ -104,6 +104,8 @@ func (r *Request) field(name string, v []byte) {
 		r.flag(HasExpand, name, v, &r.Expand)
 	case "closed":
 		r.flag(HasClosed, name, v, &r.Closed)
+	case "closes_by":
+		r.str(HasClosesBy, name, v, &r.ClosesBy)
 	case "search":
 		r.str(HasSearch, name, v, &r.Search)
 	case "query":

@@ -79,7 +79,7 @@ func (r *Request) job(v []byte) {
 		return
 	}
 	if has&HasClosed != 0 && closes != "" {
-		at, ok := parseTime(closes)
+		at, ok := ParseTime(closes)
 		if !ok {
 			r.Fault.note(false, `job: "closes" must be a time as in RFC 3339`)
 			return
@@ -91,8 +91,8 @@ func (r *Request) job(v []byte) {
 	r.Job, r.Has = &j, r.Has|HasJob
 }
 
-// parseTime reads a time of the years that clients can be shown, to the millisecond.
-func parseTime(s string) (time.Time, bool) {
+// ParseTime reads a time of the years that clients can be shown, to the millisecond.
+func ParseTime(s string) (time.Time, bool) {
 	at, err := time.Parse(time.RFC3339Nano, s)
 	if at = at.UTC().Truncate(time.Millisecond); err != nil || at.Year() < 1970 || at.Year() > 9999 {
 		return time.Time{}, false

@@ -39,10 +39,11 @@ type Request struct {
 	N      uint64 // sync
 	State  string // state
 
-	Find   Query  // jobs: the fields of a query stand beside the others
-	Closed bool   // jobs
-	Search string // delete_search: an id
-	Query  *Query // save_search
+	Find     Query  // jobs: the fields of a query stand beside the others
+	Closed   bool   // jobs
+	ClosesBy string // jobs: a time
+	Search   string // delete_search: an id
+	Query    *Query // save_search
 
 	Name     string // save_search, put_profile
 	Handle   string // profile, put_profile
@@ -119,6 +120,7 @@ const (
 	HasSubject
 	HasPassword
 	HasOld
+	HasClosesBy
 )
 
 // Fault is what is wrong with a request that could be read.

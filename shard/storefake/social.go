@@ -173,5 +173,6 @@ func matches(q feedengine.JobQuery, p *feedengine.Post) bool {
 	return (q.Category == "" || strings.EqualFold(q.Category, job.Category)) &&
 		(q.Location == "" || strings.EqualFold(q.Location, job.Location)) &&
 		(q.Currency == "" || q.Currency == job.Currency) &&
+		(q.ClosesBy.IsZero() || !job.Closes.IsZero() && !job.Closes.After(q.ClosesBy)) &&
 		(q.SalaryMin == 0 || high >= q.SalaryMin) && (q.SalaryMax == 0 || low <= q.SalaryMax)
 }

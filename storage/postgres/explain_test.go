@@ -64,7 +64,7 @@ func arguments(n int) map[string][]string {
 	hashes := list(n, func(i int) string { return fmt.Sprintf(`\\x%08x`, i) })
 	flags := list(n, func(int) string { return "true" })
 	times := list(n, func(int) string { return "2026-01-01" })
-	newest := []string{"'u7'", "'c1'", "'l7'", "5", "50000", "false", "now()", "'EUR'", "50000", "21"}
+	newest := []string{"'u7'", "'c1'", "'l7'", "5", "50000", "false", "now()", "'EUR'", "50000", "21", "NULL"}
 	return map[string][]string{
 		"Durable": {}, "Encoding": {}, "MakeShards": {}, "Writable": {}, "Patience": {}, "Heads": {},
 		"Setting": {"'shards'"}, "Set": {"'shards'", "'256'"},
@@ -113,7 +113,7 @@ func arguments(n int) map[string][]string {
 		"Seen": {"'u7'", "77"}, "MembersOf": {"'u7'", "77"}, "Hidden": {"'u7'", "1", "''", "100"}, "Acquainted": {"'u7'", users},
 
 		"ScanBitmaps": {},
-		"JobsByWords": {"'u7'", "'word7 word8'", "'''=c:c1'' & ''=l:l7'''", "5", "50000", "false", "now()", "1e30", "50000", "21"},
+		"JobsByWords": {"'u7'", "'word7 word8'", "'''=c:c1'' & ''=l:l7'''", "5", "50000", "false", "now()", "1e30", "50000", "21", "NULL"},
 		"JobsNewest":  newest, "JobsOfCategory": newest, "JobsAtLocation": newest, "JobsOfBoth": newest, "Searches": {"'u7'"},
 
 		"ByUser": {"'u7'"}, "ByHandle": {"'h7'"}, "ByEmail": {"'e7'"}, "ByPhone": {"'+7'"}, "BySubject": {"'s7'"},

@@ -114,6 +114,10 @@ func (s *Store) Jobs(ctx context.Context, viewer string, query feedengine.JobQue
 	if now.IsZero() {
 		now = time.Now()
 	}
+	var by *time.Time
+	if !query.ClosesBy.IsZero() {
+		by = &query.ClosesBy
+	}
 	category, location := strings.ToLower(query.Category), strings.ToLower(query.Location)
 	var b pgx.Batch
 	var found jobScan
@@ -121,7 +125,7 @@ func (s *Store) Jobs(ctx context.Context, viewer string, query feedengine.JobQue
 		filters := filterQuery(filterWords(category, location, query.Currency))
 		b.Queue(q.ScanBitmaps)
 		b.Queue(q.JobsByWords, viewer, text, filters, query.SalaryMin, query.SalaryMax, query.Closing, now,
-			from.rank, int64(from.id), query.Limit+1).Query(found.scan)
+			from.rank, int64(from.id), query.Limit+1, by).Query(found.scan)
 	} else {
 		newest := q.JobsNewest
 		switch {
@@ -133,7 +137,7 @@ func (s *Store) Jobs(ctx context.Context, viewer string, query feedengine.JobQue
 			newest = q.JobsAtLocation
 		}
 		b.Queue(newest, viewer, category, location, query.SalaryMin, query.SalaryMax, query.Closing, now,
-			query.Currency, int64(from.id), query.Limit+1).Query(found.scan)
+			query.Currency, int64(from.id), query.Limit+1, by).Query(found.scan)
 	}
 	if err := s.read(ctx, s.ops.jobs, &b); err != nil {
 		return nil, err

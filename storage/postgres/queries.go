@@ -110,8 +110,8 @@ type queries struct {
 
 	// The jobs board.
 	ScanBitmaps    string // lets this transaction's queries use bitmaps, as looks into jobs_words must
-	JobsByWords    string // $1 viewer, $2 words, $3 filters' words, $4 at least, $5 at most, $6 closed ones too, $7 now, $8 below this rank, $9 and this id, $10 limit → rank, post
-	JobsNewest     string // $1 viewer, $2 category, $3 location, $4 at least, $5 at most, $6 closed ones too, $7 now, $8 currency, $9 before, $10 limit → 0, post
+	JobsByWords    string // $1 viewer, $2 words, $3 filters' words, $4 at least, $5 at most, $6 closed ones too, $7 now, $8 below this rank, $9 and this id, $10 limit, $11 closing by then or null → rank, post
+	JobsNewest     string // $1 viewer, $2 category, $3 location, $4 at least, $5 at most, $6 closed ones too, $7 now, $8 currency, $9 before, $10 limit, $11 closing by then or null → 0, post
 	JobsOfCategory string // likewise
 	JobsAtLocation string // likewise
 	JobsOfBoth     string // likewise
@@ -714,10 +714,11 @@ func jobWords(title, places, text string) string {
         || setweight(to_tsvector('english', ` + text + `), 'D')`
 }
 
-// jobOpen selects jobs by what they pay, $4 and $5, and unless $6 those that close
-// after $7.
+// jobOpen selects jobs by what they pay, $4 and $5, unless $6 those that close
+// after $7, and when $11 is not null those that close by then.
 const jobOpen = `($4::bigint = 0 OR salary_max >= $4) AND ($5::bigint = 0 OR salary_min <= $5)
-            AND ($6::boolean OR closes IS NULL OR closes > $7::timestamptz)`
+            AND ($6::boolean OR closes IS NULL OR closes > $7::timestamptz)
+            AND ($11::timestamptz IS NULL OR closes <= $11)`
 
 // newestJobs finds jobs by what the index that serves them begins with.
 func newestJobs(begin string) string {

@@ -154,7 +154,11 @@ func jobsQuery(viewer string, ask feedengine.JobQuery, after jobCursor) (query, 
 	case ask.Now.IsZero():
 		open = time.Now().UnixMicro()
 	}
-	args := []value{int64(more(ask.Limit)), viewer, category, location, ask.SalaryMin, ask.SalaryMax, ask.Currency, open, int64(after.id)}
+	var by value // those that close then or before
+	if !ask.ClosesBy.IsZero() {
+		by = ask.ClosesBy.UnixMicro()
+	}
+	args := []value{int64(more(ask.Limit)), viewer, category, location, ask.SalaryMin, ask.SalaryMax, ask.Currency, open, int64(after.id), by}
 	if words := wordsOf(ask.Text); len(words) > 0 {
 		return jobsMatching, append(args, allOf(words), after.score, scoresOf(words))
 	}

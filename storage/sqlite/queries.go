@@ -609,20 +609,20 @@ ORDER BY user`,
 
 	// The ways into the jobs board. ?1 limit, ?2 viewer, ?3 category, ?4 location,
 	// ?5 salary at least, ?6 salary at most, ?7 currency, ?8 when they are open still, ?9 before
-	// that id: '' and 0 for any → score, post. By words also ?10 what is asked for, ?11
-	// the score of ?9, ?12 [[what more is asked for, what that scores], …].
+	// that id, ?10 closing by then: '', 0 and NULL for any → score, post. By words also ?11
+	// what is asked for, ?12 the score of ?9, ?13 [[what more is asked for, what that scores], …].
 	jobsNewest: jobs(`jobs j WHERE j.id < ?9`, `0`, `j.id DESC`),
 	jobsIn:     jobs(`jobs j WHERE j.category = ?3 AND j.id < ?9`, `0`, `j.id DESC`),
 	jobsAt:     jobs(`jobs j WHERE j.location = ?4 AND j.id < ?9`, `0`, `j.id DESC`),
 	jobsInAt:   jobs(`jobs j WHERE j.category = ?3 AND j.location = ?4 AND j.id < ?9`, `0`, `j.id DESC`),
 	jobsMatching: jobs(`(
         SELECT id, sum(score) AS score FROM (
-            SELECT rowid AS id, 0 AS score FROM job_words WHERE job_words MATCH ?10
+            SELECT rowid AS id, 0 AS score FROM job_words WHERE job_words MATCH ?11
             UNION ALL
-            SELECT w.rowid, m.value ->> 1 FROM json_each(?12) m CROSS JOIN job_words w WHERE w.job_words MATCH m.value ->> 0)
+            SELECT w.rowid, m.value ->> 1 FROM json_each(?13) m CROSS JOIN job_words w WHERE w.job_words MATCH m.value ->> 0)
         GROUP BY id) w
     CROSS JOIN jobs j ON j.id = w.id
-    WHERE (?9 = 0 OR w.score < ?11 OR w.score = ?11 AND w.id < ?9)`, `w.score`, `w.score DESC, j.id DESC`),
+    WHERE (?9 = 0 OR w.score < ?12 OR w.score = ?12 AND w.id < ?9)`, `w.score`, `w.score DESC, j.id DESC`),
 	// ?1 id, ?2 user … ?10 words, ?11 how many a user may have: changes no row when they have
 	saveSearch: `
 INSERT INTO searches (id, user, name, query, category, location, salary_min, salary_max, currency, words)
@@ -678,7 +678,7 @@ FROM (
     FROM FROM_WHERE
         AND (?3 = '' OR j.category = ?3) AND (?4 = '' OR j.location = ?4)
         AND (?5 = 0 OR j.salary_max >= ?5) AND (?6 = 0 OR j.salary_min <= ?6) AND (?7 = '' OR j.currency = ?7)
-        AND (j.closes IS NULL OR j.closes > ?8)
+        AND (j.closes IS NULL OR j.closes > ?8) AND (?10 IS NULL OR j.closes <= ?10)
         AND NOT EXISTS (SELECT 1 FROM hides h WHERE h.user = ?2 AND h.other = j.author)
     ORDER BY ORDER_ LIMIT ?1) b
 CROSS JOIN posts p ON p.id = b.id
