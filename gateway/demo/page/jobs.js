@@ -10,8 +10,11 @@ export class Jobs {
     this.gate = session.gate;
   }
 
-  apply(event) {
-    if (event.type === 'post_deleted') $('jobs').querySelector(`[data-id="${event.post}"]`)?.remove();
+  // apply takes a job off the board that was deleted: who was notified of it, and does
+  // not follow its author, hears of that by the notification, which has the job's id.
+  apply({ type, post, notification }) {
+    const gone = { post_deleted: post, notification_deleted: notification }[type];
+    if (gone) $('jobs').querySelector(`[data-id="${gone}"]`)?.remove();
   }
 
   async show() {
