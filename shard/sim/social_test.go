@@ -113,10 +113,11 @@ func (w *world) say(c *client) {
 	w.ledger.said++
 	s := &saying{user: c.user, text: fmt.Sprint("message ", w.ledger.said)}
 	do := feedengine.Send{Text: s.text}
+	answered := "" // whose message it answers
 	if m := c.someMessage(w.dice); m != nil && w.dice.chance(2) {
 		do.Conversation = m.Conversation
 		if w.dice.chance(2) {
-			do.Reply = m.ID
+			do.Reply, answered = m.ID, m.From
 		}
 	} else {
 		for range 1 + w.dice.intn(2) {
@@ -145,6 +146,8 @@ func (w *world) say(c *client) {
 		case r.Err.Code == feedengine.Forbidden && w.ledger.blocks > 0:
 			w.count("messages to blocked ones")
 		case r.Err.Code == feedengine.NotFound && w.ledger.forgot: // the conversation, perhaps
+		case r.Err.Code == feedengine.NotFound && answered != "" && w.ledger.everBlocked(c.user, answered):
+			w.count("answers to hidden messages")
 		default:
 			w.refused(c, do, r.Err)
 		}
