@@ -56,14 +56,13 @@ func (c *Config) beWorker(w *worker) {
 }
 
 // procs is on how many cores at once a worker may run: twice its share, as what
-// comes is never spread quite evenly, at least two, and not more than there are.
+// comes is never spread quite evenly, and not more than there are.
 //
-// A process that is made for all of many cores wakes threads for each message that
-// look for work which is not there. With one it saves most (a sixth of the CPU where
-// seven workers share two cores), and pays in time: what comes from sockets and from
-// the bus then waits for whatever runs, up to the 10 ms at which Go puts that aside.
-// With 30,000 connections on such a machine p50 was 113 ms with one and 28 with two.
-func (w *worker) procs() int { return min(w.Cores, max(2, (2*w.Cores+w.Count-1)/w.Count)) }
+// Each process would otherwise be made for all cores. For each message that comes
+// it then wakes a second thread, which looks for work that is not there, while the
+// core that it takes is needed by another worker: a fifth of all CPU where seven
+// workers share two cores.
+func (w *worker) procs() int { return min(w.Cores, (2*w.Cores+w.Count-1)/w.Count) }
 
 // sharing is how many processes share what was set for all of them. The methods
 // of a nil worker are those of a process that is the only one.

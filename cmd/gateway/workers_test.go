@@ -326,7 +326,7 @@ func TestWorkersStop(t *testing.T) {
 // TestWorkersShareTheCores says how many each may use, of cores and workers.
 func TestWorkersShareTheCores(t *testing.T) {
 	for _, c := range []struct{ cores, workers, want int }{
-		{2, 2, 2}, {2, 7, 2}, {2, 3, 2}, {8, 2, 8}, {8, 3, 6}, {8, 16, 2}, {16, 4, 8}, {1, 5, 1},
+		{2, 2, 2}, {2, 7, 1}, {2, 3, 2}, {8, 2, 8}, {8, 3, 6}, {8, 16, 1}, {16, 4, 8}, {1, 5, 1},
 	} {
 		if got := (&worker{Cores: c.cores, Count: c.workers}).procs(); got != c.want {
 			t.Errorf("each of %d workers uses %d of %d cores, want %d", c.workers, got, c.cores, c.want)
