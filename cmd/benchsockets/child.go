@@ -10,7 +10,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The roles that the program plays in its children.
@@ -53,6 +56,31 @@ type report struct {
 	Max    time.Duration
 	Sample []byte
 }
+
+// beBatch makes the process batch work to the scheduler, with all threads it has
+// and will have: being woken, it takes no processor from who runs. On a machine of
+// their own, clients would not; here they preempt whoever writes to them, with a
+// switch or two for each few writes, which is charged to the writer: 13 to 18 µs
+// for a delivery in place of 9 to 13 (2 cores). Both crowds are.
+func beBatch() error {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, t := range threads {
+		id, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return err
+		}
+		attr := unix.SchedAttr{Policy: schedBatch}
+		if err := unix.SchedSetAttr(id, &attr, 0); err != nil {
+			return fmt.Errorf("sched_setattr: %w", err)
+		}
+	}
+	return nil
+}
+
+const schedBatch = 3 // SCHED_BATCH of sched(7)
 
 // servant carries out commands.
 type servant interface {

@@ -49,7 +49,9 @@ func main() {
 	var err error
 	switch flag.Arg(0) {
 	case roleClients:
-		err = serveCommands(new(crowd))
+		if err = beBatch(); err == nil {
+			err = serveCommands(new(crowd))
+		}
 	case roleFloor:
 		err = serveCommands(new(floor))
 	case "":
