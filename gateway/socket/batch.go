@@ -15,6 +15,8 @@ type Batch struct {
 	frames   int
 	deflated int  // so many of the frames are compressed
 	deflate  bool // the socket's peer takes compressed frames
+
+	sent sent // by the flushes that it served; reset leaves it
 }
 
 // Deflates says whether the peer takes compressed frames.

@@ -242,9 +242,6 @@ func (p *epoll) read() {
 	}
 }
 
-// atOnce is how many sockets a writer takes from the queue.
-const atOnce = 16
-
 // write serves woken sockets.
 func (p *epoll) write() {
 	b := new(Batch)
@@ -269,6 +266,7 @@ func (p *epoll) write() {
 				s.exit() // the link's reference
 			}
 		}
+		p.srv.metrics.sent(&b.sent)
 	}
 }
 

@@ -67,6 +67,7 @@ func (l *memLink) settle() {
 			return
 		}
 		out := l.s.flush(&l.batch)
+		l.s.srv.metrics.sent(&l.batch.sent)
 		clear(l.batch.buf[:cap(l.batch.buf)]) // the next to use it is another socket
 		l.s.exit()
 		switch out {

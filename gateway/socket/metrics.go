@@ -56,6 +56,24 @@ func newCounters(set *metrics.Set, open func() int, poller string) *counters {
 	return c
 }
 
+// sent is what flushes have written since it was last added to the metrics: several
+// writers that each count every write in the same words of memory wait for these.
+type sent struct{ flushes, writes, again, bytes, frames, deflated int }
+
+func (c *counters) sent(s *sent) {
+	c.wakes.Add(s.flushes)
+	c.writes.Add(s.writes)
+	c.bytesOut.Add(s.bytes)
+	c.framesOut.Add(s.frames)
+	if s.again > 0 {
+		c.again.Add(s.again)
+	}
+	if s.deflated > 0 {
+		c.deflatedOut.Add(s.deflated)
+	}
+	*s = sent{}
+}
+
 // closed and fault are rare enough to look their counter up.
 func (c *counters) closed(why CloseReason) {
 	c.set.GetOrCreateCounter(fmt.Sprintf(`feedgate_socket_closes_total{reason=%q}`, string(why))).Inc()

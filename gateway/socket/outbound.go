@@ -16,15 +16,17 @@ const (
 
 // flush writes what is pending: the rest of the last batch, a pong, what Fill
 // gives and, when the socket closes, the close frame after the last of it. One
-// call at a time; the caller holds a reference.
+// call at a time; the caller holds a reference, and adds b.sent to the metrics when
+// it has served whom it had to.
 func (s *Socket) flush(b *Batch) outcome {
 	s.waking.Store(running)
+	b.sent.flushes++
 	if s.killed() {
 		return ended // and the state stays running: nothing queues it again
 	}
 	if len(s.rest) > 0 {
 		n, err := s.link.write(s.rest)
-		if !s.wrote(s.rest, n, err) {
+		if !s.wrote(b, s.rest, n, err) {
 			return s.stalled(err)
 		}
 	}
@@ -36,9 +38,9 @@ func (s *Socket) flush(b *Batch) outcome {
 	s.collect(b)
 	if b.Len() > 0 {
 		n, err := s.link.write(b.buf)
-		s.srv.metrics.framesOut.Add(b.frames)
-		s.srv.metrics.deflatedOut.Add(b.deflated)
-		if !s.wrote(b.buf, n, err) {
+		b.sent.frames += b.frames
+		b.sent.deflated += b.deflated
+		if !s.wrote(b, b.buf, n, err) {
 			return s.stalled(err)
 		}
 	}
@@ -68,17 +70,16 @@ func (s *Socket) collect(b *Batch) {
 }
 
 // wrote takes the outcome of one write of p. It says whether all of it is on its way.
-func (s *Socket) wrote(p []byte, n int, err error) bool {
-	m := s.srv.metrics
-	m.writes.Inc()
-	m.bytesOut.Add(n)
+func (s *Socket) wrote(b *Batch, p []byte, n int, err error) bool {
+	b.sent.writes++
+	b.sent.bytes += n
 	if n == len(p) {
 		s.rest = nil
 		s.disarm(dueWrite)
 		return true
 	}
 	if errors.Is(err, errAgain) {
-		m.again.Inc()
+		b.sent.again++
 		if n > 0 || s.due[dueWrite].Load() == 0 {
 			s.arm(dueWrite, s.srv.wheel.in(s.srv.opts.WriteTimeout))
 		}

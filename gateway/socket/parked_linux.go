@@ -39,7 +39,7 @@ func (l *parked) start(first []byte) {
 	}
 }
 
-func (l *parked) wake() { l.p.writes.push(l.s) }
+func (l *parked) wake() { l.p.writes.push(l.fd, l.s) }
 func (l *parked) kill() { l.s.rouse(true) } // the flush that comes of it gives back the reference
 
 func (l *parked) close() {
@@ -74,7 +74,7 @@ func (l *parked) readable() {
 		}
 		if l.reading.CompareAndSwap(st, to) {
 			if to == queued {
-				l.p.reads.push(l.s)
+				l.p.reads.push(l.fd, l.s)
 			}
 			return
 		}
@@ -119,7 +119,7 @@ func (l *parked) turn(room []byte, msg *[]byte) {
 func (l *parked) park() {
 	if !l.reading.CompareAndSwap(running, idle) {
 		l.reading.Store(queued)
-		l.p.reads.push(l.s)
+		l.p.reads.push(l.fd, l.s)
 	}
 }
 

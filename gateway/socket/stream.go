@@ -76,6 +76,7 @@ func (l *stream) serve() {
 	defer batches.Put(b)
 	for l.s.flush(b) == more {
 	}
+	l.s.srv.metrics.sent(&b.sent)
 }
 
 func (l *stream) write(p []byte) (int, error) {

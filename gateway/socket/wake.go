@@ -40,7 +40,6 @@ func (s *Socket) rouse(blockedToo bool) {
 			continue
 		}
 		if to == queued {
-			s.srv.metrics.wakes.Inc()
 			s.link.wake()
 		}
 		return
