@@ -36,7 +36,8 @@ func (s *session) fill(b batch) {
 	sc := scratches.Get().(*scratch)
 	now := int64(0)
 	codec := wire.Codecs[s.codec].Codec
-	for !b.Full() {
+	own := false // sc.frame has been used
+	for left := true; left && !b.Full(); {
 		s.mu.Lock()
 		if s.out.held {
 			s.mu.Unlock()
@@ -53,9 +54,10 @@ func (s *session) fill(b batch) {
 			s.sent = e.n
 		case !ok:
 			ok = s.trailer(&sc.frame)
-			e.frame = &sc.frame
+			e.frame, own = &sc.frame, own || ok
 		}
 		since, stream := s.since, s.stream
+		left = s.out.waits() || s.hb
 		s.mu.Unlock()
 		if !ok {
 			break
@@ -78,7 +80,9 @@ func (s *session) fill(b batch) {
 			s.g.metrics.publishToSocket.Update(float64(max(0, now-e.body.at)) / 1e3)
 		}
 	}
-	sc.frame = wire.Frame{}
+	if own { // it is large
+		sc.frame = wire.Frame{}
+	}
 	if cap(sc.buf) > keepScratch {
 		sc.buf = nil
 	}

@@ -17,7 +17,8 @@ const (
 	// resetWait is how long a reset may wait, in ms, before further overflows
 	// mean that the client is too slow, and not that a burst came at once.
 	resetWait = 2_000
-	// keepEntries is what an outbox holds without growing; such queues are pooled.
+	// keepEntries is what an outbox holds beyond its one place of its own without
+	// growing; such queues are pooled.
 	keepEntries = 8
 )
 
@@ -28,10 +29,11 @@ const (
 // dropped (coalesced). Events above the limit are replaced by one reset. When the
 // limit is reached again and a reset has been waiting for long, it is full.
 type outbox struct {
-	queue  []entry // nil when nothing waits
-	head   int     // entries before it have left
-	events int     // bytes of events in the queue
-	reply  int     // bytes of replies in the queue
+	queue  []entry  // nil when nothing waits
+	place  [1]entry // of the queue while it is that short, as it nearly always is
+	head   int      // entries before it have left
+	events int      // bytes of events in the queue
+	reply  int      // bytes of replies in the queue
 
 	held  bool   // nothing leaves: the first frame is not complete yet
 	last  uint64 // n of the newest event taken in, or where the stream stands
@@ -117,7 +119,7 @@ func (o *outbox) withdraw(by *body, instead func(old *body) *body) int {
 
 // passing takes in a frame without a number, if nothing else waits.
 func (o *outbox) passing(f *wire.Frame) bool {
-	if o.head < len(o.queue) || o.dirty || o.held {
+	if o.waits() || o.held {
 		return false
 	}
 	o.push(entry{frame: f})
@@ -169,6 +171,9 @@ func (o *outbox) goodbye(f *wire.Frame, abandon bool) {
 	o.dirty, o.held = false, false
 	o.push(entry{frame: f})
 }
+
+// waits says whether anything does.
+func (o *outbox) waits() bool { return o.head < len(o.queue) || o.dirty }
 
 // pop removes the oldest entry.
 func (o *outbox) pop() (e entry, ok bool) {
@@ -227,7 +232,11 @@ var entries = sync.Pool{New: func() any { return new([keepEntries]entry) }}
 func (o *outbox) push(e entry) {
 	switch {
 	case o.queue == nil:
-		o.queue = entries.Get().(*[keepEntries]entry)[:0]
+		o.queue = o.place[:0]
+	case len(o.queue) == len(o.place) && cap(o.queue) == len(o.place):
+		longer := append(entries.Get().(*[keepEntries]entry)[:0], o.queue[o.head:]...)
+		o.place, o.head = [1]entry{}, 0
+		o.queue = longer
 	case len(o.queue) == cap(o.queue) && o.head > len(o.queue)/2:
 		o.drop(func(*entry) bool { return false }) // moves the rest to the front
 	}
