@@ -74,9 +74,10 @@ func (a *actor) endLeave(stay) {
 }
 
 func (a *actor) stayWith(h handed) {
-	a.leave.done <- h
+	l := a.leave
 	a.leave = nil
-	a.away.Store(false)
+	a.away.Store(false) // before the answer: who has it may ask at once
+	l.done <- h
 }
 
 // resume goes on after a handover that nobody took.
