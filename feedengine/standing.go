@@ -7,6 +7,13 @@ import (
 
 // What a shard asks storage before it decides a command: one snapshot each.
 
+// Ties is how a user stands to others.
+type Ties struct {
+	Follows   []Edge   // those of the others that the user follows, in order of author
+	Following int      // how many the user follows in all
+	Blocked   []string // those of the others with a block either way, ascending
+}
+
 // Standing is how a user stands to a post.
 type Standing struct {
 	Post *Post  // nil when there is none, it is deleted, or the user may not see it

@@ -34,6 +34,14 @@ func (s *fakeStore) Talk(ctx context.Context, ask feedengine.TalkAsk) (feedengin
 	return same.Talk(ctx, ask)
 }
 
+func (s *fakeStore) Ties(ctx context.Context, user string, others []string) (t feedengine.Ties, err error) {
+	if t.Follows, t.Following, err = s.Followed(ctx, user, others); err != nil {
+		return feedengine.Ties{}, err
+	}
+	t.Blocked, err = s.Blocked(ctx, user, others)
+	return t, err
+}
+
 func (s *fakeStore) Blocked(ctx context.Context, user string, others []string) ([]string, error) {
 	same, err := s.replayed(ctx, "blocked")
 	if err != nil {

@@ -14,6 +14,7 @@ const MaxFollowing = 10_000
 // Graph is what is asked about who follows whom, and who is hidden from whom.
 type Graph interface {
 	Followed(ctx context.Context, user string, authors []string) (edges []feedengine.Edge, total int, err error)
+	Ties(ctx context.Context, user string, others []string) (feedengine.Ties, error)
 	Blocked(ctx context.Context, user string, others []string) ([]string, error)
 	Hides(ctx context.Context, user, other string, kind feedengine.HideKind) (bool, error)
 }
@@ -22,25 +23,21 @@ func (a *actor) checkFollow(m asked, do feedengine.Follow) check {
 	who, _ := a.nameOf(m.User)
 	who.wanted = who.wanted && do.Notify
 	return func(ctx context.Context) func() {
-		var blocked []string
-		edges, total, err := a.host.opts.Store.Followed(ctx, m.User, do.Users)
-		if err == nil {
-			blocked, err = a.host.opts.Store.Blocked(ctx, m.User, do.Users)
-		}
+		ties, err := a.host.opts.Store.Ties(ctx, m.User, do.Users)
 		if err == nil {
 			err = a.readName(ctx, &who)
 		}
-		if err == nil && len(blocked) > 0 {
+		if err == nil && len(ties.Blocked) > 0 {
 			err = errBlocked
 		}
 		return func() {
 			a.keepName(who)
-			a.follow(m, do, who.name, edges, total, err)
+			a.follow(m, do, who.name, ties, err)
 		}
 	}
 }
 
-func (a *actor) follow(m asked, do feedengine.Follow, name string, edges []feedengine.Edge, total int, err error) {
+func (a *actor) follow(m asked, do feedengine.Follow, name string, ties feedengine.Ties, err error) {
 	switch {
 	case err != nil:
 		a.refuse(m, err)
@@ -49,9 +46,9 @@ func (a *actor) follow(m asked, do feedengine.Follow, name string, edges []feede
 		a.refuse(m, feedengine.Refuse(feedengine.BadRequest, "nobody follows themselves"))
 		return
 	}
-	since := make(map[string]feedengine.ID, len(edges))
+	since := make(map[string]feedengine.ID, len(ties.Follows))
 	last := feedengine.ID(0)
-	for _, e := range edges {
+	for _, e := range ties.Follows {
 		since[e.Author] = e.Since
 		last = max(last, e.Since)
 	}
@@ -65,9 +62,9 @@ func (a *actor) follow(m asked, do feedengine.Follow, name string, edges []feede
 	case len(added) == 0: // following again changes nothing
 		a.finish(m, feedengine.Result{Since: last})
 		return
-	case total+len(added) > MaxFollowing:
+	case ties.Following+len(added) > MaxFollowing:
 		a.refuse(m, feedengine.Refuse(feedengine.Conflict,
-			fmt.Sprintf("a user follows at most %d: %d are followed now", MaxFollowing, total)))
+			fmt.Sprintf("a user follows at most %d: %d are followed now", MaxFollowing, ties.Following)))
 		return
 	}
 	ev := &feedengine.Event{Kind: feedengine.KindFollow, Actor: m.User, Users: added}

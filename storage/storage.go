@@ -145,6 +145,9 @@ type Decisions interface {
 	// Talk tells how the user stands to a conversation.
 	Talk(ctx context.Context, ask feedengine.TalkAsk) (feedengine.Talk, error)
 
+	// Ties tells how the user stands to the others: what a follow is decided by.
+	Ties(ctx context.Context, user string, others []string) (feedengine.Ties, error)
+
 	// Blocked returns those of the others who block the user or whom the user blocks.
 	Blocked(ctx context.Context, user string, others []string) ([]string, error)
 

@@ -60,6 +60,18 @@ func (s *Store) Talk(ctx context.Context, ask feedengine.TalkAsk) (feedengine.Ta
 	return s.db.facts.talk(ask), nil
 }
 
+// Ties is storage.Decisions'.
+func (s *Store) Ties(ctx context.Context, user string, others []string) (t feedengine.Ties, err error) {
+	if err := s.read(ctx, "ties"); err != nil {
+		return feedengine.Ties{}, err
+	}
+	s.db.mu.Lock()
+	defer s.db.mu.Unlock()
+	t.Follows, t.Following = s.db.followed(user, others)
+	t.Blocked = s.db.blocked(user, others)
+	return t, nil
+}
+
 // Blocked is storage.Decisions'.
 func (s *Store) Blocked(ctx context.Context, user string, others []string) (blocked []string, err error) {
 	if err := s.read(ctx, "blocked"); err != nil {
@@ -67,13 +79,18 @@ func (s *Store) Blocked(ctx context.Context, user string, others []string) (bloc
 	}
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()
+	return s.db.blocked(user, others), nil
+}
+
+// blocked is Blocked's answer. mu is held.
+func (db *database) blocked(user string, others []string) (blocked []string) {
 	for _, other := range others {
-		if s.db.facts.hidden(user, other, blocks) {
+		if db.facts.hidden(user, other, blocks) {
 			blocked = append(blocked, other)
 		}
 	}
 	slices.Sort(blocked)
-	return slices.Compact(blocked), nil
+	return slices.Compact(blocked)
 }
 
 // Hides is storage.Decisions'.

@@ -52,13 +52,19 @@ func (s *Store) Followed(ctx context.Context, user string, authors []string) (ed
 	}
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()
+	edges, total = s.db.followed(user, authors)
+	return edges, total, nil
+}
+
+// followed is Followed's answer. mu is held.
+func (db *database) followed(user string, authors []string) (edges []feedengine.Edge, total int) {
 	asked := make(map[string]bool, len(authors))
 	for _, a := range authors {
 		asked[a] = true
 	}
-	all := s.db.facts.edges(user)
+	all := db.facts.edges(user)
 	total = len(all)
-	return slices.DeleteFunc(all, func(e feedengine.Edge) bool { return !asked[e.Author] }), total, nil
+	return slices.DeleteFunc(all, func(e feedengine.Edge) bool { return !asked[e.Author] }), total
 }
 
 // Post is storage.Views'.

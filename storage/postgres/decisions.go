@@ -103,6 +103,18 @@ func (s *Store) Talk(ctx context.Context, ask feedengine.TalkAsk) (feedengine.Ta
 	return talk, nil
 }
 
+// Ties tells how the user stands to the others. See storage.Decisions.
+func (s *Store) Ties(ctx context.Context, user string, others []string) (t feedengine.Ties, err error) {
+	var b pgx.Batch
+	queueFollowed(&b, &t, user, others)
+	blocked := queueList[string](&b, q.Blocked, user, others)
+	if err := s.read(ctx, s.ops.ties, &b); err != nil {
+		return feedengine.Ties{}, err
+	}
+	t.Blocked = *blocked
+	return t, nil
+}
+
 // Blocked returns those of the others with a block either way. See storage.Decisions.
 func (s *Store) Blocked(ctx context.Context, user string, others []string) ([]string, error) {
 	var b pgx.Batch

@@ -11,21 +11,23 @@ import (
 // Followed returns those of the authors that the user follows, and how many the
 // user follows in all. See storage.Views.
 func (s *Store) Followed(ctx context.Context, user string, authors []string) ([]feedengine.Edge, int, error) {
-	var edges []feedengine.Edge
-	var total int
+	var t feedengine.Ties
 	var b pgx.Batch
-	b.Queue(q.Followed, user, authors).Query(func(rows pgx.Rows) error {
-		var err error
-		edges, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (e feedengine.Edge, err error) {
+	queueFollowed(&b, &t, user, authors)
+	if err := s.read(ctx, s.ops.followed, &b); err != nil {
+		return nil, 0, err
+	}
+	return t.Follows, t.Following, nil
+}
+
+func queueFollowed(b *pgx.Batch, t *feedengine.Ties, user string, authors []string) {
+	b.Queue(q.Followed, user, authors).Query(func(rows pgx.Rows) (err error) {
+		t.Follows, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (e feedengine.Edge, err error) {
 			return e, row.Scan(&e.Author, &e.Since)
 		})
 		return err
 	})
-	b.Queue(q.Degree, user).QueryRow(func(row pgx.Row) error { return row.Scan(&total) })
-	if err := s.read(ctx, s.ops.followed, &b); err != nil {
-		return nil, 0, err
-	}
-	return edges, total, nil
+	b.Queue(q.Degree, user).QueryRow(func(row pgx.Row) error { return row.Scan(&t.Following) })
 }
 
 // Following lists whom the user follows. See storage.Reads.

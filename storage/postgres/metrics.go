@@ -23,11 +23,11 @@ type ops struct {
 	feed, following, followers, ping, setUp op
 	owners, heads, beat, leave              op
 
-	standing, talk, blocked, hides, name, taken, alerts op
-	comments, notes, conversations, messages            op
-	hidden, acquainted, members, jobs, searches         op
-	profile, profiles, login, lastSeen                  op
-	saveSearch, dropSearch, setPassword, sawUsers       op
+	standing, talk, ties, blocked, hides, name, taken, alerts op
+	comments, notes, conversations, messages                  op
+	hidden, acquainted, members, jobs, searches               op
+	profile, profiles, login, lastSeen                        op
+	saveSearch, dropSearch, setPassword, sawUsers             op
 }
 
 func newOps(set *metrics.Set) *ops {
@@ -43,7 +43,7 @@ func newOps(set *metrics.Set) *ops {
 		load: of("load"), followed: of("followed"), post: of("post"),
 		feed: of("feed"), following: of("following"), followers: of("followers"), ping: of("ping"), setUp: of("set_up"),
 		owners: of("owners"), heads: of("heads"), beat: of("beat"), leave: of("leave"),
-		standing: of("standing"), talk: of("talk"), blocked: of("blocked"), hides: of("hides"), name: of("name"),
+		standing: of("standing"), talk: of("talk"), ties: of("ties"), blocked: of("blocked"), hides: of("hides"), name: of("name"),
 		taken: of("taken"), alerts: of("alerts"), comments: of("comments"), notes: of("notes"),
 		conversations: of("conversations"), messages: of("messages"), hidden: of("hidden"),
 		acquainted: of("acquainted"), members: of("members"), jobs: of("jobs"), searches: of("searches"),

@@ -450,10 +450,13 @@ SELECT u.ord, page.*
 FROM unnest($1::text[], $2::int[]) WITH ORDINALITY u(name, posts, ord)
 CROSS JOIN LATERAL (` + page("u.name", "9223372036854775807", "u.posts") + `) page
 ORDER BY u.ord, page.id DESC`,
+	// Who begins follows nobody, and most have no blocks: one look at the index then,
+	// not one for each name. The same in Blocked.
 	Followed: `
 SELECT f.author, f.since
 FROM unnest($2::text[]) a(author)
 CROSS JOIN LATERAL (SELECT author, since FROM follows WHERE follower = $1 AND author = a.author LIMIT 1) f
+WHERE EXISTS (SELECT 1 FROM follows WHERE follower = $1)
 ORDER BY f.author`,
 	Degree: `SELECT count(*) FROM follows WHERE follower = $1`,
 	Post: `
@@ -506,6 +509,7 @@ SELECT DISTINCT h.other
 FROM unnest($2::text[]) o(name)
 CROSS JOIN LATERAL (
     SELECT other FROM hides WHERE user_id = $1 AND other = o.name AND kind < 3 LIMIT 1) h
+WHERE EXISTS (SELECT 1 FROM hides WHERE user_id = $1 AND kind < 3)
 ORDER BY h.other`,
 	Hides: `SELECT EXISTS (SELECT 1 FROM hides WHERE user_id = $1 AND other = $2 AND kind = $3)`,
 	Taken: `

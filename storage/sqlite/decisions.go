@@ -128,6 +128,21 @@ func talkOf(ctx context.Context, c *conn, ask feedengine.TalkAsk, t *feedengine.
 	return err
 }
 
+// Ties tells how the user stands to the others: see storage.Decisions.
+func (s *Store) Ties(ctx context.Context, user string, others []string) (t feedengine.Ties, err error) {
+	err = s.ask(ctx, s.ops.ties, func(c *conn) (err error) {
+		if err := c.followed(ctx, &t, user, others); err != nil {
+			return err
+		}
+		t.Blocked, err = c.texts(ctx, blockedOf, user, array(others))
+		return err
+	})
+	if err != nil {
+		return feedengine.Ties{}, err
+	}
+	return t, nil
+}
+
 // Blocked returns whom of the others a block hides: see storage.Decisions.
 func (s *Store) Blocked(ctx context.Context, user string, others []string) ([]string, error) {
 	return s.list(ctx, s.ops.blocked, blockedOf, user, array(others))

@@ -23,11 +23,11 @@ type ops struct {
 	feed, following, followers, ping   op
 	owners, heads                      op
 
-	standing, talk, blocked, hides, name, taken, alerts op
-	postFor, comments, notes, conversations, messages   op
-	hidden, acquainted, members, jobs, searches         op
-	profile, profiles, login, lastSeen                  op
-	saveSearch, dropSearch, setPassword, sawUsers       op
+	standing, talk, ties, blocked, hides, name, taken, alerts op
+	postFor, comments, notes, conversations, messages         op
+	hidden, acquainted, members, jobs, searches               op
+	profile, profiles, login, lastSeen                        op
+	saveSearch, dropSearch, setPassword, sawUsers             op
 }
 
 func newOps(set *metrics.Set) *ops {
@@ -44,7 +44,7 @@ func newOps(set *metrics.Set) *ops {
 		feed: of("feed"), following: of("following"), followers: of("followers"), ping: of("ping"),
 		owners: of("owners"), heads: of("heads"),
 
-		standing: of("standing"), talk: of("talk"), blocked: of("blocked"), hides: of("hides"), name: of("name"),
+		standing: of("standing"), talk: of("talk"), ties: of("ties"), blocked: of("blocked"), hides: of("hides"), name: of("name"),
 		taken: of("taken"), alerts: of("alerts"),
 		postFor: of("post_for"), comments: of("comments"), notes: of("notes"), conversations: of("conversations"),
 		messages: of("messages"), hidden: of("hidden"), acquainted: of("acquainted"), members: of("members"),

@@ -124,22 +124,24 @@ func (r *unreadRow) UnmarshalJSON(b []byte) error {
 // Followed returns those of the authors that the user follows: see storage.Views.
 func (s *Store) Followed(ctx context.Context, user string, authors []string) (edges []feedengine.Edge, total int, err error) {
 	defer s.ops.followed.done(time.Now(), 2)
-	err = s.read(ctx, "followed", func(c *conn) error {
-		if err := c.each(ctx, followed, func(row []value) error {
-			edges = append(edges, feedengine.Edge{Author: row[0].(string), Since: feedengine.ID(row[1].(int64))})
-			return nil
-		}, user, array(authors)); err != nil {
-			return err
-		}
-		return c.each(ctx, degree, func(row []value) error {
-			total = int(row[0].(int64))
-			return nil
-		}, user)
-	})
-	if err != nil {
+	var t feedengine.Ties
+	if err := s.read(ctx, "followed", func(c *conn) error { return c.followed(ctx, &t, user, authors) }); err != nil {
 		return nil, 0, err
 	}
-	return edges, total, nil
+	return t.Follows, t.Following, nil
+}
+
+func (c *conn) followed(ctx context.Context, t *feedengine.Ties, user string, authors []string) error {
+	if err := c.each(ctx, followed, func(row []value) error {
+		t.Follows = append(t.Follows, feedengine.Edge{Author: row[0].(string), Since: feedengine.ID(row[1].(int64))})
+		return nil
+	}, user, array(authors)); err != nil {
+		return err
+	}
+	return c.each(ctx, degree, func(row []value) error {
+		t.Following = int(row[0].(int64))
+		return nil
+	}, user)
 }
 
 // Post returns a post: see storage.Views.

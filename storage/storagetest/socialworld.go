@@ -430,6 +430,19 @@ func (w *socialWorld) compareHides() {
 			w.t.Fatal(err)
 		}
 		same(w.t, "blocked for "+u, blocked, got)
+		ties, err := w.full.Ties(ctx, u, w.users)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		same(w.t, "blocked among the ties of "+u, blocked, ties.Blocked)
+		edges, total, err := w.full.Followed(ctx, u, w.users)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		same(w.t, "followed among the ties of "+u, edges, ties.Follows)
+		if total != ties.Following {
+			w.t.Fatalf("%s has ties to %d, and follows %d", u, ties.Following, total)
+		}
 		got, err = w.full.Acquainted(ctx, u, w.users)
 		if err != nil {
 			w.t.Fatal(err)
