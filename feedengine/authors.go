@@ -33,7 +33,8 @@ type authors struct {
 	stored int          // bytes of names
 	dead   int          // of them such as belong to no entry any more
 
-	table []uint32 // open addressing with linear probing: entry+1, 0 when empty
+	table []uint32 // open addressing with linear probing: entry+1 below a tag, 0 when empty
+	index uint32   // the bits of a place in table that are entry+1
 	seed  maphash.Seed
 
 	runs runs
@@ -64,7 +65,7 @@ const (
 )
 
 func newAuthors() authors {
-	return authors{seed: maphash.MakeSeed(), table: make([]uint32, minTable)}
+	return authors{seed: maphash.MakeSeed(), table: make([]uint32, minTable), index: 1<<bits.Len(minTable) - 1}
 }
 
 func (a *authors) entry(at author) *authorEntry {
@@ -82,18 +83,31 @@ func (a *authors) nameAt(off uint32) []byte {
 
 // find returns the entry of a user whom somebody here follows.
 func (a *authors) find(user string) (author, bool) {
-	i := a.probe(user)
+	i, _ := a.probe(user)
 	if a.table[i] == 0 {
 		return 0, false
 	}
-	return a.table[i] - 1, true
+	return a.at(i), true
 }
 
-// probe is the place in the table where the user stands or would stand.
-func (a *authors) probe(user string) int {
-	for i := a.home(maphash.String(a.seed, user)); ; i = a.after(i) {
-		if e := a.table[i]; e == 0 || string(a.name(e-1)) == user {
-			return i
+// at is the entry at a place in the table that is not empty.
+func (a *authors) at(i int) author { return a.table[i]&a.index - 1 }
+
+// tag is what a place keeps of a hash, in the bits that its entry leaves free: 18 with
+// 12,000 authors. All shards are asked about every event, and most find nobody. With
+// four of five places taken that is a walk past thirteen; each whose name had to be
+// looked at was two cache misses, and all together a twentieth of what a node did at
+// 100 posts/s.
+func (a *authors) tag(hash uint64) uint32 { return uint32(hash) &^ a.index }
+
+// probe is the place in the table where the user stands or would stand, and the tag
+// there.
+func (a *authors) probe(user string) (at int, tag uint32) {
+	hash := maphash.String(a.seed, user)
+	tag = a.tag(hash)
+	for i := a.home(hash); ; i = a.after(i) {
+		if e := a.table[i]; e == 0 || e&^a.index == tag && string(a.name(a.at(i))) == user {
+			return i, tag
 		}
 	}
 }
@@ -134,18 +148,18 @@ func (a *authors) count(at author) int {
 // add makes the view a follower of the user, which it is not yet.
 func (a *authors) add(user string, v slot) author {
 	a.edges++
-	i := a.probe(user)
+	i, tag := a.probe(user)
 	if a.table[i] == 0 {
 		if (a.live+1)*5 > len(a.table)*4 {
 			a.rehash(len(a.table) + len(a.table)/4 + 1)
-			i = a.probe(user)
+			i, tag = a.probe(user)
 		}
 		at := a.newEntry(user)
-		a.table[i] = at + 1
+		a.table[i] = tag | (at + 1)
 		a.entry(at).run[0] = v
 		return at
 	}
-	at := a.table[i] - 1
+	at := a.at(i)
 	e := a.entry(at)
 	if e.name&many == 0 {
 		run := a.runs.take(classOf(3))
@@ -239,9 +253,9 @@ func (a *authors) dropEntry(at author) {
 // unlink takes the author out of the table and moves up what had been
 // displaced by it, so that no probe ends early.
 func (a *authors) unlink(at author) {
-	hole := a.probe(string(a.name(at)))
+	hole, _ := a.probe(string(a.name(at)))
 	for i := a.after(hole); a.table[i] != 0; i = a.after(i) {
-		home := a.home(maphash.Bytes(a.seed, a.name(a.table[i]-1)))
+		home := a.home(maphash.Bytes(a.seed, a.name(a.at(i))))
 		if a.distance(home, i) >= a.distance(hole, i) {
 			a.table[hole] = a.table[i]
 			hole = i
@@ -273,15 +287,18 @@ func (a *authors) compact() {
 func (a *authors) rehash(size int) {
 	a.table = slices.Grow([]uint32(nil), size)
 	a.table = a.table[:cap(a.table)]
+	// Until the next time, no more entries than places: who leaves makes room for who comes.
+	a.index = 1<<bits.Len32(max(a.used, uint32(len(a.table)))) - 1
 	for at := range a.used {
 		if a.entry(at).name == unused {
 			continue
 		}
-		i := a.home(maphash.Bytes(a.seed, a.name(at)))
+		hash := maphash.Bytes(a.seed, a.name(at))
+		i := a.home(hash)
 		for a.table[i] != 0 {
 			i = a.after(i)
 		}
-		a.table[i] = at + 1
+		a.table[i] = a.tag(hash) | (at + 1)
 	}
 }
 
