@@ -9,6 +9,7 @@ type Sample struct {
 	Runtime uint64 // the runtime's own: tables, free stacks, profiles
 	Held    uint64 // of the system in all; what GOMEMLIMIT bounds
 	Cycles  uint64 // collections so far
+	Made    uint64 // of objects, since the process began
 }
 
 // Needed is what a collection would not free.
@@ -24,6 +25,7 @@ var names = [...]string{
 	"/memory/classes/heap/unused:bytes",
 	"/memory/classes/heap/free:bytes",
 	"/gc/cycles/total:gc-cycles",
+	"/gc/heap/allocs:bytes",
 }
 
 // Read takes a Sample of this process.
@@ -36,5 +38,5 @@ func Read() Sample {
 	of := func(i int) uint64 { return m[i].Value.Uint64() }
 	held := of(2) - of(3)
 	heap := of(1) + of(4) + of(5) + of(6)
-	return Sample{Live: of(0), Stacks: of(1), Runtime: held - min(held, heap), Held: held, Cycles: of(7)}
+	return Sample{Live: of(0), Stacks: of(1), Runtime: held - min(held, heap), Held: held, Cycles: of(7), Made: of(8)}
 }

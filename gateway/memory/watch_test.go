@@ -86,6 +86,13 @@ func (p *process) runs(live uint64) {
 	p.now.Live, p.room = live, live
 }
 
+// makes is that objects of so many bytes were made.
+func (p *process) makes(bytes uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.now.Made += bytes
+}
+
 func watch(budget uint64, p *process) (*Watch, *metrics.Set) {
 	set := metrics.NewSet()
 	return NewWatch(Options{
@@ -204,20 +211,24 @@ func TestAQuietProcessGivesBackWhatItDoesNotNeed(t *testing.T) {
 	for name, tc := range map[string]struct {
 		held    uint64
 		busy    bool
+		makes   uint64 // bytes a second
 		returns int
 	}{
-		"much, and quiet":     {held: 160 * mb, returns: 1},
-		"much, but busy":      {held: 160 * mb, busy: true},
-		"less than the share": {held: 124 * mb},
+		"much, and quiet":        {held: 160 * mb, returns: 1},
+		"much, but busy":         {held: 160 * mb, busy: true},
+		"much, and little made":  {held: 160 * mb, makes: busyBytes / 2, returns: 1},
+		"much, but much is made": {held: 160 * mb, makes: 2 * busyBytes},
+		"less than the share":    {held: 124 * mb},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := &process{now: Sample{Live: 100 * mb, Held: tc.held}, room: 100 * mb}
 				w, set := watch(0, p)
 				defer w.Stop()
-				for range 10 {
-					time.Sleep(calm / 2 * every)
-					if tc.busy {
+				for i := range 5 * calm {
+					time.Sleep(every)
+					p.makes(tc.makes)
+					if tc.busy && i%(calm/2) == 0 {
 						p.runs(100 * mb)
 					}
 				}
