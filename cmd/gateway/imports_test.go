@@ -44,9 +44,10 @@ var importRules = []rule{
 		own:      []string{"feedengine", "migrations", "storage/..."},
 		others:   []string{"github.com/google/go-cmp/...", "github.com/jackc/pgx/v5/...", "modernc.org/sqlite/...", "github.com/VictoriaMetrics/metrics"},
 	},
+	{packages: []string{"rawnet"}, others: []string{"golang.org/x/sys/..."}},
 	{
 		packages: []string{"storage/..."},
-		own:      []string{"feedengine", "migrations", "storage/..."},
+		own:      []string{"feedengine", "migrations", "storage/...", "rawnet"},
 		others: []string{
 			"github.com/jackc/pgx/v5/...", "modernc.org/sqlite/...", "github.com/VictoriaMetrics/metrics",
 			"golang.org/x/sync/...", "golang.org/x/sys/...",
@@ -59,7 +60,7 @@ var importRules = []rule{
 	},
 	{
 		packages: []string{"shard/bus/..."},
-		own:      []string{"feedengine", "shard/..."},
+		own:      []string{"feedengine", "shard/...", "rawnet"},
 		others:   []string{"github.com/cespare/xxhash/v2", "github.com/VictoriaMetrics/metrics", "github.com/redis/go-redis/v9/..."},
 	},
 	{
@@ -83,7 +84,7 @@ var importRules = []rule{
 	},
 	{
 		packages: []string{"gateway/socket"},
-		own:      []string{"gateway/wire"},
+		own:      []string{"gateway/wire", "rawnet"},
 		others:   []string{"github.com/coder/websocket", "github.com/VictoriaMetrics/metrics", "golang.org/x/sys/..."},
 	},
 	{packages: []string{"gateway/demo"}},

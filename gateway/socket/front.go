@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/feedgate/feedgate/rawnet"
 )
 
 // FrontOptions say what a front does itself.
@@ -58,12 +60,18 @@ func (v *visit) Close() error { v.end(); return nil }
 // ahead is a connection that a front left to net/http, with what was read of it.
 type ahead struct {
 	*net.TCPConn
+	raw  net.Conn // the same, as rawnet reads and writes it
 	read []byte
 }
 
+// newAhead is the connection, of which p has been read.
+func newAhead(c *net.TCPConn, p []byte) *ahead { return &ahead{TCPConn: c, raw: rawnet.Of(c), read: p} }
+
+func (c *ahead) Write(p []byte) (int, error) { return c.raw.Write(p) }
+
 func (c *ahead) Read(p []byte) (int, error) {
 	if len(c.read) == 0 {
-		return c.TCPConn.Read(p)
+		return c.raw.Read(p)
 	}
 	n := copy(p, c.read)
 	c.read = c.read[n:]

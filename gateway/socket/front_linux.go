@@ -99,7 +99,7 @@ func (h handed) conn() (net.Conn, error) {
 		return nil, errors.Join(errors.New("socket: no TCP connection"), c.Close())
 	}
 	t.SetKeepAlive(false) // which FileConn has turned on
-	return &ahead{t, h.read}, nil
+	return newAhead(t, h.read), nil
 }
 
 // Close ends the front and those in the lobby that have sent nothing.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feedgate/feedgate/rawnet"
 )
 
 const (
@@ -131,9 +133,9 @@ func (b *lobby) hear(v *visitor) bool {
 	if b.room == nil {
 		b.room = make([]byte, requestRoom)
 	}
-	n, err := rawRead(v.fd, b.room)
+	n, err := rawnet.Read(v.fd, b.room)
 	for err == unix.EINTR {
-		n, err = rawRead(v.fd, b.room)
+		n, err = rawnet.Read(v.fd, b.room)
 	}
 	switch {
 	case err == unix.EAGAIN:

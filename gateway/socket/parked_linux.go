@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feedgate/feedgate/rawnet"
 )
 
 // parked is a link whose descriptor waits in epoll. The descriptor is used only
@@ -94,7 +96,7 @@ func (l *parked) turn(room []byte, msg *[]byte) {
 			return // and stays running: nothing queues it again
 		}
 		hup := l.hup.Load()
-		n, err := rawRead(l.fd, room)
+		n, err := rawnet.Read(l.fd, room)
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -126,7 +128,7 @@ func (l *parked) park() {
 // write goes on until the kernel takes no more: only then does it tell when it does.
 func (l *parked) write(p []byte) (done int, err error) {
 	for done < len(p) {
-		n, err := rawWrite(l.fd, p[done:])
+		n, err := rawnet.Write(l.fd, p[done:])
 		switch err {
 		case nil:
 			done += n

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feedgate/feedgate/rawnet"
 )
 
 // reply is the answer to an upgrade that a front has read: it goes out in one
@@ -76,7 +78,7 @@ func (w *reply) send() error {
 	b.WriteString("\r\n")
 	b.Write(w.body)
 	for p := b.Bytes(); len(p) > 0; {
-		n, err := rawWrite(w.visitor.fd, p)
+		n, err := rawnet.Write(w.visitor.fd, p)
 		if err == unix.EINTR {
 			continue
 		}

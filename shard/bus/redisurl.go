@@ -9,6 +9,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/feedgate/feedgate/rawnet"
 )
 
 // patience is how long Redis may take for anything, unless the URL says
@@ -48,6 +50,9 @@ func connect(redisURL string) (redis.UniversalClient, error) {
 	o.Protocol = cmp.Or(o.Protocol, 2)
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = waits(o.DialTimeout, o.ReadTimeout, o.WriteTimeout)
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	// The pool looks at no such connection before it is used. What fails then is bus's to
+	// make good, as ever.
+	o.Dialer = rawnet.Dialing(redis.NewDialer(o))
 	return redis.NewClient(o), nil
 }
 

@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/feedgate/feedgate/rawnet"
 )
 
 const (
@@ -65,6 +68,7 @@ func poolConfig(cfg Config, conns int, params map[string]string) (*pgxpool.Confi
 	maps.Copy(pc.ConnConfig.RuntimeParams, plannerParams)
 	maps.Copy(pc.ConnConfig.RuntimeParams, params)
 	pc.ConnConfig.RuntimeParams["application_name"] = cfg.Node
+	pc.ConnConfig.DialFunc = pgconn.DialFunc(rawnet.Dialing(rawnet.Dial(pc.ConnConfig.DialFunc)))
 	pc.MaxConns = int32(conns)
 	pc.MinConns = 0
 	pc.MaxConnIdleTime = 5 * time.Minute
