@@ -99,11 +99,11 @@ func testListeners(t *testing.T, w World) {
 		Listeners(ctx context.Context, topics []string) ([]int, error)
 	})
 	if !ok {
-		t.Skip("it does not know")
+		return
 	}
 	counts, err := roster.Listeners(t.Context(), []string{"here", "nowhere"})
 	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip("it does not know")
+		return
 	}
 	if err != nil || counts[0] != 0 {
 		t.Fatalf("before anybody subscribed: %v, %v", counts, err)
