@@ -11,6 +11,9 @@ const (
 	heartbeatAfter = 25 * time.Second // without a frame of the client
 	heartbeatSpan  = 2500 * time.Millisecond
 	silenceLimit   = 40 * time.Second // without a frame of the client: it is gone
+	// answerWithin is the least time for the answer to a heartbeat: one that a busy
+	// process has sent late is no reason to take the client for gone.
+	answerWithin = silenceLimit - heartbeatAfter
 )
 
 // Timer does what is due: the socket's one timer is always set to the next such
@@ -50,7 +53,7 @@ func (s *session) overdue(now, heard time.Time) (wire.Bye, bool) {
 		if now.UnixMilli() >= s.expires {
 			return wire.ByeFor(wire.CloseExpired), true
 		}
-		return wire.ByeFor(wire.CloseHeartbeat), now.Sub(heard) >= silenceLimit
+		return wire.ByeFor(wire.CloseHeartbeat), (s.state == connecting || s.beaten(heard)) && !now.Before(s.goneAt(now, heard))
 	}
 	return wire.Bye{}, false
 }
@@ -72,6 +75,19 @@ func (s *session) beaten(heard time.Time) bool {
 	return s.beat-s.g.uptime(heard) > (heartbeatAfter / 2).Milliseconds()
 }
 
+// goneAt is when a client last heard of then, and sent a heartbeat since if it is
+// live, is taken for gone.
+func (s *session) goneAt(now, heard time.Time) time.Time {
+	at := heard.Add(silenceLimit)
+	if s.state == live {
+		beaten := now.Add(time.Duration(s.beat-s.g.uptime(now)) * time.Millisecond)
+		if answered := beaten.Add(answerWithin); answered.After(at) {
+			return answered
+		}
+	}
+	return at
+}
+
 // beatAt is when a client last heard of then is to be asked for life: up to
 // heartbeatSpan early, by a figure of the session's own, so that sockets opened
 // together do not stay together.
@@ -86,7 +102,7 @@ func (s *session) nextDue(now, heard time.Time) time.Time {
 	if s.state <= awaiting {
 		return expires
 	}
-	next := heard.Add(silenceLimit)
+	next := s.goneAt(now, heard)
 	if s.state == live && !s.beaten(heard) {
 		next = s.beatAt(heard)
 	}

@@ -195,6 +195,28 @@ func TestHeartbeats(t *testing.T) {
 	})
 }
 
+// A process that was starved sends a heartbeat when the client should have answered it
+// long ago. The client is given its time all the same.
+func TestHeartbeatLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newBareGateway(t)
+		defer g.Close()
+		f := attach(t, g)
+		f.receive(`{"id":1,"op":"connect","token":"ok:bob"}`)
+		f.wants(t, 0, connectedBob)
+		f.timer.Stop() // the wheel does not turn
+		pass(silenceLimit + 5*time.Second)
+		f.s.Timer(time.Now())
+		f.wants(t, 0, `{"hb":7}`)
+		pass(answerWithin - time.Second)
+		f.receive(`{"ack":7}`)
+		pass(heartbeatAfter)
+		f.wants(t, 0, `{"hb":7}`)
+		pass(answerWithin + time.Second)
+		f.wants(t, 4201, bye(wire.CloseHeartbeat))
+	})
+}
+
 func TestHeartbeatsAreSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newBareGateway(t)

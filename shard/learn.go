@@ -29,6 +29,8 @@ type learner struct {
 	wants map[feedengine.ShardID]want
 	held  map[feedengine.ShardID][]*feedengine.Event // above a gap, ascending
 	kept  int                                        // events in held
+	said  map[feedengine.ShardID]want                // what a heartbeat has said, where the ring was not there yet
+	seen  map[feedengine.ShardID]want                // and what storage has
 }
 
 // want is a head that is known to exist and that the ring has yet to come to.
@@ -60,6 +62,8 @@ func newLearner(h *Host) *learner {
 		wake:  make(chan struct{}, 1),
 		wants: map[feedengine.ShardID]want{},
 		held:  map[feedengine.ShardID][]*feedengine.Event{},
+		said:  map[feedengine.ShardID]want{},
+		seen:  map[feedengine.ShardID]want{},
 		metrics: learnerMetrics{
 			learned:  set.NewCounter("feedgate_log_learned_total"),
 			stale:    set.NewCounter(`feedgate_log_dropped_total{reason="stale_epoch"}`),
@@ -98,13 +102,39 @@ func (h *Host) Learn(shard feedengine.ShardID, epoch, first uint64, events []*fe
 	h.learner.told(shard, feedengine.Head{Epoch: epoch, First: first, Seq: last.Seq, ID: last.ID}, events)
 }
 
-// LearnHead takes where another node says that a log stands. It never waits; what is lacking is read from storage soon.
+// LearnHead takes where another node's heartbeat says that a log stands. It never
+// waits. What is lacking when the next one comes, which is behind all announces that
+// this one may have overtaken, was lost and is read from storage.
 func (h *Host) LearnHead(shard feedengine.ShardID, head feedengine.Head) {
 	if int(shard) >= len(h.actors) || head.First > head.Seq+1 {
 		h.learner.metrics.broken.Inc()
 		return
 	}
-	h.learner.told(shard, head, nil)
+	if h.serves(shard) != nil || h.learner.lost(h.learner.said, shard, head, 0) {
+		h.learner.told(shard, head, nil)
+	}
+}
+
+// seenLate is how long what storage has may be on its way by the bus.
+const seenLate = 9 * time.Second
+
+// lost reports whether a head that was told has to be seen to: when the ring has not
+// come, after so long, to one that was told before, by the same source. A busy node's
+// announces may be seconds behind its commits, and reading what they bring from
+// storage makes it no less busy.
+func (l *learner) lost(told map[feedengine.ShardID]want, shard feedengine.ShardID, head feedengine.Head, late time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known := l.host.ring.HeadOf(shard)
+	if judgeHead(known, head) != headAhead {
+		delete(told, shard)
+		return true
+	}
+	if before, ok := told[shard]; ok && judgeHead(known, before.head) == headAhead {
+		return time.Since(before.since) >= late
+	}
+	told[shard] = want{head: head, since: time.Now()}
+	return false
 }
 
 // wellFormed reports whether events are a piece of one log under one epoch.

@@ -146,8 +146,8 @@ func TestLearnOutOfOrder(t *testing.T) {
 		if n := c.repairs(); n != 1 {
 			t.Errorf("%d reads of storage", n)
 		}
-		c.write(1, 2000) // and nobody hears of it, but for a heartbeat
-		c.host.LearnHead(1, c.owner[1])
+		c.write(1, 2000) // and nobody hears of it, but for heartbeats
+		c.beats(1, c.owner[1])
 		time.Sleep(time.Second)
 		c.expect(1)
 		if n := c.host.learner.lag(); n != 0 {
@@ -212,11 +212,37 @@ func TestLearnTrimmedLog(t *testing.T) {
 		c.store.mu.Lock()
 		c.store.trimmed[1] = 8
 		c.store.mu.Unlock()
-		c.host.LearnHead(1, c.owner[1])
+		c.beats(1, c.owner[1])
 		time.Sleep(time.Second)
 		c.expect(1)
 		if n := c.host.learner.metrics.trimmed.Get(); n != 1 {
 			t.Errorf("%d logs were trimmed", n)
+		}
+	})
+}
+
+// beats has the owner's heartbeats say where a log stands, twice: what the first one
+// tells of may still be on its way.
+func (c *classroom) beats(shard feedengine.ShardID, head feedengine.Head) {
+	c.host.LearnHead(shard, head)
+	c.host.LearnHead(shard, head)
+}
+
+// What a busy node announces may come seconds after a heartbeat, or a look at
+// storage, has told of it. Late is not lost, and nothing is read for it.
+func TestLearnLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClassroom(t, nil)
+		defer c.host.Stop(context.Background())
+		for range 20 {
+			events := c.write(1, 3)
+			c.host.LearnHead(1, c.owner[1])
+			time.Sleep(2900 * time.Millisecond)
+			c.learn(events)
+			c.expect(1)
+		}
+		if n := c.repairs(); n != 0 {
+			t.Errorf("%d reads of storage", n)
 		}
 	})
 }
@@ -229,7 +255,7 @@ func TestLearnOfWhatIsNot(t *testing.T) {
 		c.learn(c.write(1, 3))
 		h := c.owner[1]
 		h.Seq, h.ID = 99, 1<<40
-		c.host.LearnHead(1, h)
+		c.beats(1, h)
 		time.Sleep(10 * time.Second)
 		c.expect(1)
 		if n := c.repairs(); n != 1 {
@@ -320,7 +346,7 @@ func TestLearnHistoryLostWhileStorageIsAsked(t *testing.T) {
 		c.store.restore(func(shard, n int) int { return map[int]int{1: 4}[shard] })
 		c.claim(1)
 		c.write(1, 2)
-		c.host.LearnHead(1, c.owner[1])
+		c.beats(1, c.owner[1])
 		c.expect(1)
 		time.Sleep(10 * time.Second)
 		c.expect(1)
@@ -386,7 +412,7 @@ func TestLearnRandom(t *testing.T) {
 				}
 			}
 			for shard, h := range c.owner {
-				c.host.LearnHead(shard, h)
+				c.beats(shard, h)
 			}
 			time.Sleep(2 * time.Second)
 			for shard := range c.owner {

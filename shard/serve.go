@@ -291,8 +291,11 @@ func (h *Host) append(events []*feedengine.Event) (gap bool) {
 	return h.ring.Append(events)
 }
 
-// committed takes what this node has written.
+// committed takes what this node has written. It is announced first: what shards
+// deliver once they know of it may name it by its position alone, and must not travel
+// ahead of the announce.
 func (h *Host) committed(events []*feedengine.Event) {
+	unknown := h.announce(events)
 	if h.append(events) {
 		// The ring is behind on an own log, which Open rules out.
 		h.log.Error("shard: the ring lacks events of an own log")
@@ -300,13 +303,15 @@ func (h *Host) committed(events []*feedengine.Event) {
 			h.learner.take(e.Shard, h.writer.Head(e.Shard), nil)
 		}
 	}
-	if h.opts.Announce != nil {
-		h.announce(events)
-	}
+	h.announce(unknown)
 }
 
-// announce tells the other nodes, log by log.
-func (h *Host) announce(events []*feedengine.Event) {
+// announce tells the other nodes, log by log. It returns the events of epochs that the
+// ring has yet to hear of.
+func (h *Host) announce(events []*feedengine.Event) (unknown []*feedengine.Event) {
+	if h.opts.Announce == nil {
+		return nil
+	}
 	byLog := slices.Clone(events)
 	slices.SortStableFunc(byLog, func(a, b *feedengine.Event) int { return int(a.Shard) - int(b.Shard) })
 	for len(byLog) > 0 {
@@ -316,9 +321,12 @@ func (h *Host) announce(events []*feedengine.Event) {
 		}
 		if head := h.ring.HeadOf(byLog[0].Shard); head.Epoch == byLog[0].Epoch {
 			h.opts.Announce(byLog[0].Shard, head.Epoch, head.First, byLog[:n])
+		} else if head.Epoch < byLog[0].Epoch {
+			unknown = append(unknown, byLog[:n]...)
 		}
 		byLog = byLog[n:]
 	}
+	return unknown
 }
 
 // raised goes on under an epoch that the writer has claimed.
@@ -419,7 +427,9 @@ func (h *Host) compareHeads() {
 		was, own := before[s]
 		switch {
 		case !own && h.serves(s) == nil:
-			h.learner.take(s, head, nil)
+			if h.learner.lost(h.learner.seen, s, head, seenLate) {
+				h.learner.take(s, head, nil)
+			}
 		case own && head.Epoch != was.Epoch:
 			// Perhaps the writer's own doing just now: it knows.
 			_ = h.writer.Submit(Pending{Write: feedengine.Write{Shard: s}, Done: func(Outcome) {}})

@@ -133,7 +133,10 @@ func (r *Redis) Start() (err error) {
 	if err != nil {
 		return errors.New("cluster: there is no redis-server here: install Redis")
 	}
-	cmd := exec.Command(path, "--bind", "127.0.0.1", "--port", strconv.Itoa(r.port), "--save", "", "--appendonly", "no", "--dir", r.dir)
+	// As docs/operations.md tells to: a node that is starved for seconds is not to
+	// be cut off for what it has not read.
+	cmd := exec.Command(path, "--bind", "127.0.0.1", "--port", strconv.Itoa(r.port), "--save", "", "--appendonly", "no", "--dir", r.dir,
+		"--client-output-buffer-limit", "pubsub 256mb 128mb 60")
 	if r.run, err = start("Redis", filepath.Join(r.dir, "redis.log"), cmd); err != nil {
 		return err
 	}

@@ -11,9 +11,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// silence is how long a subscribed connection may say nothing before it is
-// asked, and again before it is given up. Heartbeats come twice a second.
-const silence = time.Second
+const (
+	// silence is how long a subscribed connection may say nothing before it is
+	// asked. Heartbeats come twice a second.
+	silence = time.Second
+	// lastLook is how long an answer is waited for when the connection is about to
+	// be given up: long enough to read what is there. A process that was starved
+	// finds its deadline over before it has looked.
+	lastLook = 100 * time.Millisecond
+)
 
 var (
 	errSilent = errors.New("bus: a subscription has gone silent")
@@ -117,22 +123,28 @@ func (l *line) serve(ps *redis.PubSub) (heard bool, err error) {
 	defer cancel()
 	wg.Go(func() { l.steward(ctx, ps) })
 
-	asked := false
+	var asked time.Time // zero: not, since something was heard
+	wait := silence
 	for {
-		msg, err := ps.ReceiveTimeout(ctx, silence)
+		msg, err := ps.ReceiveTimeout(ctx, wait)
 		switch {
-		case err != nil && timedOut(err) && !asked && ctx.Err() == nil:
-			asked = true
+		case err != nil && timedOut(err) && asked.IsZero() && ctx.Err() == nil:
+			asked = time.Now()
 			if err := ps.Ping(ctx); err != nil {
 				return heard, err
 			}
 			continue
-		case err != nil && timedOut(err):
+		case err != nil && timedOut(err) && wait == lastLook:
 			return heard, errSilent
+		case err != nil && timedOut(err) && ctx.Err() == nil:
+			if l.deaf(asked) {
+				wait = lastLook
+			}
+			continue
 		case err != nil:
 			return heard, err
 		}
-		asked = false
+		asked, wait = time.Time{}, silence
 		switch m := msg.(type) {
 		case *redis.Subscription:
 			heard = true
@@ -143,6 +155,18 @@ func (l *line) serve(ps *redis.PubSub) (heard bool, err error) {
 			l.dispatch(m)
 		}
 	}
+}
+
+// deaf reports whether a connection that was asked, and has not answered since, is
+// to be given up: when Redis has answered what another one asked later. As long as
+// it answers nobody it may be late, and is waited for. Who of a Redis Cluster has
+// answered is not known: there each connection speaks for itself.
+func (l *line) deaf(asked time.Time) bool {
+	if l.r.sharded || time.Since(asked) >= patience {
+		return true
+	}
+	answered := l.r.answered.Load()
+	return answered != nil && answered.After(asked)
 }
 
 // steward keeps the connection's subscriptions the same as topics, and closes it

@@ -69,6 +69,24 @@ func (m *Memory) Ping(context.Context) error {
 	return nil
 }
 
+// Listeners is how many nodes are subscribed to each topic.
+func (m *Memory) Listeners(_ context.Context, topics []string) ([]int, error) {
+	m.hub.mu.Lock()
+	defer m.hub.mu.Unlock()
+	if m.hub.down || m.cut || m.closed {
+		return nil, ErrAway
+	}
+	listeners := make([]int, len(topics))
+	for i, topic := range topics {
+		for _, to := range m.hub.members {
+			if len(to.handlers[topic]) > 0 && !to.cut {
+				listeners[i]++
+			}
+		}
+	}
+	return listeners, nil
+}
+
 // Close is Bus.Close. The node leaves the hub.
 func (m *Memory) Close() error {
 	m.hub.leave(m)

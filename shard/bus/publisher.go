@@ -77,6 +77,7 @@ func (r *Redis) send(out []outgoing) error {
 	if failed == len(out) {
 		return err
 	}
+	r.answered.Store(&start)
 	if failed > 0 {
 		r.log.Warn("bus: messages were refused", "messages", failed, "of", len(out), "err", err)
 	}
@@ -97,7 +98,7 @@ func (r *Redis) awaitReturn(why error) {
 		if !r.sleep(r.ctx, pause) {
 			return
 		}
-		if r.client.Ping(r.ctx).Err() == nil {
+		if r.ping(r.ctx) == nil {
 			break
 		}
 	}

@@ -2,10 +2,12 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/redis/go-redis/v9"
@@ -32,6 +34,7 @@ type Redis struct {
 
 	queue    queue
 	underway atomic.Pointer[chan struct{}] // closed when the pipeline that is under way has ended; nil: none is
+	answered atomic.Pointer[time.Time]     // when the last pipeline that Redis has answered was begun; nil: none was
 
 	calling chan struct{} // holds one: a handler is being called
 
@@ -120,7 +123,7 @@ func (r *Redis) Subscribe(topic string, h func(msg []byte)) (cancel func()) {
 
 // Ping is Bus.Ping.
 func (r *Redis) Ping(ctx context.Context) error {
-	if err := r.client.Ping(ctx).Err(); err != nil {
+	if err := r.ping(ctx); err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
 	if !r.queue.up.Load() {
@@ -134,6 +137,29 @@ func (r *Redis) Ping(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Listeners is how many connections are subscribed to each topic. In a Redis Cluster
+// each of its nodes knows only of its own: errors.ErrUnsupported.
+func (r *Redis) Listeners(ctx context.Context, topics []string) ([]int, error) {
+	if r.sharded {
+		return nil, errors.ErrUnsupported
+	}
+	counts, err := r.client.PubSubNumSub(ctx, topics...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("bus: listeners: %w", err)
+	}
+	listeners := make([]int, len(topics))
+	for i, topic := range topics {
+		listeners[i] = int(counts[topic])
+	}
+	return listeners, nil
+}
+
+func (r *Redis) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingPatience)
+	defer cancel()
+	return r.client.Ping(ctx).Err()
 }
 
 // Close is Bus.Close.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
@@ -67,6 +68,39 @@ func TestRedisFrozen(t *testing.T) {
 		if msg == "after" {
 			return
 		}
+	}
+}
+
+// TestRedisLate: a Redis that answers nobody for some seconds, as on a machine that has
+// too much to do, loses nothing: no message, no subscription.
+func TestRedisLate(t *testing.T) {
+	server := bustest.StartServer(t)
+	set := metrics.NewSet()
+	b, err := bus.DialRedis(bus.RedisOptions{URL: server.URL(), Metrics: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	got := make(chan string, 1000)
+	b.Subscribe("x", func(msg []byte) { got <- string(msg) })
+	await(t, b)
+	server.Freeze()
+	for i := range 20 {
+		if !b.Publish("x", []byte(fmt.Sprint(i))) {
+			t.Fatalf("message %d was refused", i)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	server.Thaw()
+	for i := range 20 {
+		if msg := <-got; msg != fmt.Sprint(i) {
+			t.Fatalf("got %q, want %d", msg, i)
+		}
+	}
+	var text strings.Builder
+	set.WritePrometheus(&text)
+	if !strings.Contains(text.String(), "feedgate_bus_reconnects_total 0\n") {
+		t.Error("the subscription was given up")
 	}
 }
 

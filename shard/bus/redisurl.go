@@ -14,8 +14,18 @@ import (
 )
 
 // patience is how long Redis may take for anything, unless the URL says
-// otherwise: what it does takes microseconds.
-const patience = time.Second
+// otherwise. What it does takes microseconds, but a machine that has too much to do
+// serves everybody late by seconds (100,000 connections on two cores: up to nine):
+// what comes late is not lost, while what is given up costs every link a repair.
+const patience = 10 * time.Second
+
+// clusterPatience is the same of a Redis Cluster, where one node that answers nothing
+// holds up what goes to the others.
+const clusterPatience = time.Second
+
+// connectPatience is how long a connection may take to be made, and pingPatience
+// an answer to a Ping, after which another connection is tried.
+const connectPatience, pingPatience = time.Second, time.Second
 
 // connect makes the client that the URL asks for. It connects to nothing yet.
 // No command is tried twice: what was published twice comes out of order.
@@ -45,10 +55,10 @@ func connect(redisURL string) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
-	o.MaxRetries, o.DialerRetries, o.PipelinePoolSize = -1, 1, -1
+	o.MaxRetries, o.DialerRetries, o.PipelinePoolSize, o.ContextTimeoutEnabled = -1, 1, -1, true
 	o.PoolSize = cmp.Or(o.PoolSize, poolSize)
 	o.Protocol = cmp.Or(o.Protocol, 2)
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = waits(o.DialTimeout, o.ReadTimeout, o.WriteTimeout)
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = waits(o.DialTimeout, o.ReadTimeout, o.WriteTimeout, patience)
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	// The pool looks at no such connection before it is used. What fails then is bus's to
 	// make good, as ever.
@@ -61,10 +71,10 @@ func connectSentinel(redisURL string) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
-	o.MaxRetries, o.DialerRetries, o.PipelinePoolSize = -1, 1, -1
+	o.MaxRetries, o.DialerRetries, o.PipelinePoolSize, o.ContextTimeoutEnabled = -1, 1, -1, true
 	o.PoolSize = cmp.Or(o.PoolSize, poolSize)
 	o.Protocol = cmp.Or(o.Protocol, 2)
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = waits(o.DialTimeout, o.ReadTimeout, o.WriteTimeout)
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = waits(o.DialTimeout, o.ReadTimeout, o.WriteTimeout, patience)
 	return redis.NewFailoverClient(o), nil
 }
 
@@ -76,10 +86,10 @@ func connectCluster(redisURL string) (redis.UniversalClient, error) {
 	// A moved slot is asked for again where it is now; that is not a retry.
 	o.MaxRedirects = cmp.Or(o.MaxRedirects, 3)
 	o.FailingTimeoutSeconds = cmp.Or(o.FailingTimeoutSeconds, 1) // a node that failed is not avoided for longer
-	o.MaxRetries, o.DialerRetries, o.PipelinePoolSize = -1, 1, -1
+	o.MaxRetries, o.DialerRetries, o.PipelinePoolSize, o.ContextTimeoutEnabled = -1, 1, -1, true
 	o.PoolSize = cmp.Or(o.PoolSize, poolSize)
 	o.Protocol = cmp.Or(o.Protocol, 2)
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = waits(o.DialTimeout, o.ReadTimeout, o.WriteTimeout)
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = waits(o.DialTimeout, o.ReadTimeout, o.WriteTimeout, clusterPatience)
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return redis.NewClusterClient(o), nil
 }
@@ -87,8 +97,8 @@ func connectCluster(redisURL string) (redis.UniversalClient, error) {
 // poolSize: one connection publishes, one is asked for a sign of life.
 const poolSize = 4
 
-func waits(dial, read, write time.Duration) (time.Duration, time.Duration, time.Duration) {
-	return cmp.Or(dial, patience), cmp.Or(read, patience), cmp.Or(write, patience)
+func waits(dial, read, write, patience time.Duration) (time.Duration, time.Duration, time.Duration) {
+	return cmp.Or(dial, connectPatience), cmp.Or(read, patience), cmp.Or(write, patience)
 }
 
 // quiet is go-redis's logger, which is one for all of a process.

@@ -16,8 +16,11 @@ const (
 	settleEvery = 400 * time.Millisecond
 	settle      = 1200 * time.Millisecond
 	leastBeat   = 20 * time.Millisecond // so that no fault makes it a storm
-	// A beat, and a confirmation, that take longer are given up.
-	beatPatience = 2 * time.Second
+	// A beat that takes longer is given up, and its connection with it: to make
+	// another is no less work for a store that is late.
+	beatPatience = 5 * time.Second
+	// A confirmation that takes longer is given up: it holds up the next beat.
+	confirmPatience = 2 * time.Second
 	// maxSkew is how far the node's clock may be off the store's for it to take shards.
 	maxSkew = time.Second
 )
@@ -99,7 +102,7 @@ func (n *Node) beat() error {
 // confirm has the host find out which shards are still its own, after a lapse of
 // the lease. Until it succeeds nothing is served, and each beat tries again.
 func (n *Node) confirm() {
-	ctx, cancel := context.WithTimeout(n.ctx, beatPatience)
+	ctx, cancel := context.WithTimeout(n.ctx, confirmPatience)
 	defer cancel()
 	if err := n.host.Confirm(ctx); err != nil {
 		n.log.Warn("the shards could not be confirmed after the lease had ended", "error", err)
@@ -122,8 +125,12 @@ func (n *Node) member() feedengine.Member {
 func (n *Node) look(roll feedengine.Roll, skew, doubt time.Duration) {
 	now := time.Now()
 	n.mu.Lock()
-	stalled := !n.watch.last.IsZero() && now.Sub(n.watch.last) > regular
-	gone := n.watch.look(now, roll.Members)
+	suspects := n.watch.suspects(now, roll.Members)
+	n.mu.Unlock()
+	deserted := n.deserted(suspects)
+
+	n.mu.Lock()
+	gone := n.watch.look(now, roll.Members, deserted)
 	n.owners = roll.Owners
 	for _, o := range roll.Owners {
 		n.shards[o.Shard].hear(o.Epoch, o.Node, now)
@@ -137,11 +144,31 @@ func (n *Node) look(roll feedengine.Roll, skew, doubt time.Duration) {
 	n.mu.Unlock()
 
 	n.hint(roll.Owners)
+	// Whoever took this node for dead meanwhile tells it so, when it hears of it
+	// again (route.Server): nothing is rejoined only because the roll was late.
 	n.part(gone)
-	if stalled {
-		n.rejoinAll()
-	}
 	n.plan()
+}
+
+// askListeners bounds the question who is on the bus.
+const askListeners = 500 * time.Millisecond
+
+// deserted are those of the nodes that are known to hear nothing on the bus any more.
+func (n *Node) deserted(nodes []string) map[string]bool {
+	if len(nodes) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(n.ctx, askListeners)
+	defer cancel()
+	listening, err := n.links.Listening(ctx, nodes)
+	if err != nil {
+		return nil // the bus is late as well, or away: who knows
+	}
+	deserted := map[string]bool{}
+	for i, node := range nodes {
+		deserted[node] = !listening[i]
+	}
+	return deserted
 }
 
 // judgeSkew decides whether the node's clock is good enough to take shards: ids

@@ -10,7 +10,8 @@
 //	   every second                              └─▶ move: Host.HandOver ─▶ Hand … Taken ─▶ Host.Shut
 //
 // Who lives: each node judges the others by the beats that it saw change, on its
-// own monotonic clock (watch). Who should own what: rendezvous hashing over those
+// own monotonic clock (watch), and the more patiently the later beats have come of
+// late (lateness). Who should own what: rendezvous hashing over those
 // (place), or an operator's pin. Who does own it: the store, by a claim on
 // condition of the epoch that was seen. So what nodes think of each other may
 // differ and be wrong; the worst that comes of it is a claim that is lost.

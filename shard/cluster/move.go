@@ -78,13 +78,20 @@ func (n *Node) startMoves() {
 		}
 		to := n.target(s, takers)
 		if to == "" || to == n.opts.Node || under[to] >= movesPerPeer || all >= movesAtOnce ||
-			!n.reachable(to, now) {
+			!n.reachable(to, now) || !n.worthIt(s, to, now) {
 			continue
 		}
 		under[to]++
 		all++
 		n.begin(s, to)
 	}
+}
+
+// worthIt reports whether a shard is to be moved now: not to or from a node that was
+// late just now and has enough to do, unless somebody wants it to go. Called with mu held.
+func (n *Node) worthIt(s feedengine.ShardID, to string, now time.Time) bool {
+	return n.state == feedengine.MemberDraining || n.pins[s] == to ||
+		n.watch.rolls.steady(now) && n.watch.inTime(to, now)
 }
 
 // shyness is how long nothing is handed to a node.

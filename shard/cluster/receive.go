@@ -208,11 +208,3 @@ func (n *Node) part(gone []link.Peer) {
 		n.links.Forget(p)
 	}
 }
-
-// rejoinAll has this node's sessions told to their owners: it was frozen or cut
-// off, and the others may have taken it for dead.
-func (n *Node) rejoinAll() {
-	if n.router != nil {
-		n.router.Rejoin()
-	}
-}

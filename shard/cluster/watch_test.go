@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -15,6 +16,8 @@ type observer struct {
 	now     time.Time
 	members map[string]*feedengine.Member
 	beating map[string]bool
+
+	deserted map[string]bool
 }
 
 func newObserver(t *testing.T, nodes ...string) *observer {
@@ -40,10 +43,18 @@ func (o *observer) after(d time.Duration) (gone []string) {
 		}
 		roll = append(roll, *m)
 	}
-	for _, p := range o.watch.look(o.now, roll) {
+	for _, p := range o.watch.look(o.now, roll, o.deserted) {
 		gone = append(gone, p.Node)
 	}
 	return gone
+}
+
+func (o *observer) suspects() []string {
+	var roll []feedengine.Member
+	for _, m := range o.members {
+		roll = append(roll, *m)
+	}
+	return o.watch.suspects(o.now, roll)
 }
 
 func (o *observer) want(what string, got []string, want ...string) {
@@ -89,16 +100,54 @@ func TestWatchThatWasStalledBeginsAnew(t *testing.T) {
 	o.after(time.Second)
 	o.beating["b"] = false
 	o.want("gone after a stall", o.after(10*time.Second))
+	for range 11 {
+		o.want("gone", o.after(time.Second))
+	}
+	o.want("gone after 12 s", o.after(time.Second), "b")
+
+	// Who has left the bus as well was not late.
+	o = newObserver(t, "a", "b")
+	o.after(0)
+	o.after(time.Second)
+	o.beating["b"] = false
+	o.after(10 * time.Second)
+	o.deserted = map[string]bool{"b": true}
 	o.want("gone", o.after(time.Second))
 	o.want("gone", o.after(time.Second))
 	o.want("gone", o.after(time.Second), "b")
 
-	// A late look is not a stall.
+	// A late look is not a stall, and half a second late gives two more.
 	o = newObserver(t, "a", "b")
 	o.after(0)
 	o.beating["b"] = false
 	o.after(time.Second)
-	o.want("gone", o.after(2*time.Second), "b")
+	o.want("gone", o.after(2*time.Second))
+	o.want("suspects", o.suspects(), "b")
+	o.want("gone", o.after(time.Second))
+	o.want("gone after 5 s", o.after(time.Second), "b")
+}
+
+// A node that grows late step by step, and comes back each time, is not dead; what
+// was late is forgotten after two minutes.
+func TestWatchLearnsHowLateBeatsAre(t *testing.T) {
+	o := newObserver(t, "a", "b")
+	o.after(0)
+	for _, missing := range []int{1, 2, 6, 10, 11} {
+		o.beating["b"] = true
+		o.after(time.Second)
+		o.beating["b"] = false
+		for range missing {
+			o.want(fmt.Sprintf("gone after %d s", missing), o.after(time.Second))
+		}
+	}
+	o.beating["b"] = true
+	for range 120 {
+		o.after(time.Second)
+	}
+	o.beating["b"] = false
+	o.after(time.Second)
+	o.after(time.Second)
+	o.want("gone after 3 s", o.after(time.Second), "b")
 }
 
 func TestWatchSeesWhoLeftAndWhoWasReplaced(t *testing.T) {

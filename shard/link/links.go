@@ -1,6 +1,9 @@
 package link
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -109,6 +112,29 @@ func (l *Links) announce(a Announce) {
 			from, size = i+1, 0
 		}
 	}
+}
+
+// Listening reports which of the nodes are subscribed to what is sent to them. A node
+// whose process has ended is not; one that is frozen, or late, is. An error: that
+// is not known.
+func (l *Links) Listening(ctx context.Context, nodes []string) ([]bool, error) {
+	r, ok := l.opts.Bus.(roster)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	topics := make([]string, len(nodes))
+	for i, node := range nodes {
+		topics[i] = l.opts.topicNode(node)
+	}
+	counts, err := r.Listeners(ctx, topics)
+	if err != nil {
+		return nil, fmt.Errorf("link: %w", err)
+	}
+	listening := make([]bool, len(nodes))
+	for i := range listening {
+		listening[i] = counts[i] > 0
+	}
+	return listening, nil
 }
 
 // Forget drops what is known of a peer, and what is pending for it: it is gone.

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -38,6 +39,12 @@ type Bus interface {
 type pacer interface {
 	// Busy is closed when what is under way has ended; nil: nothing is.
 	Busy() <-chan struct{}
+}
+
+// roster is a Bus that knows who is subscribed.
+type roster interface {
+	// Listeners is how many nodes are subscribed to each topic.
+	Listeners(ctx context.Context, topics []string) ([]int, error)
 }
 
 // Options say what a node's links are made of.

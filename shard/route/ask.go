@@ -14,15 +14,18 @@ const (
 	// patience is how long an ask without a deadline is tried for.
 	patience = int64(10 * time.Second)
 	// An unanswered ask is sent again after firstWait, or four times as long as
-	// answers take just now when that is more, then after twice that and so on up
-	// to lastWait. With firstWait alone a storm of 20,000 reconnects on two busy cores
-	// had every third ask carried out twice.
+	// answers take just now when that is more, up to mostWait, then after twice that
+	// and so on up to lastWait. With firstWait alone a storm of 20,000 reconnects on two
+	// busy cores had every third ask carried out twice.
 	firstWait = int64(300 * time.Millisecond)
 	lastWait  = int64(2 * time.Second)
+	mostWait  = int64(5 * time.Second) // half of an ask's time
 	// holdWait is how long an ask is held that was answered "elsewhere", unless
-	// another owner turns up.
+	// another owner turns up, and lastHold how long when that was so again and again.
 	holdWait = int64(100 * time.Millisecond)
-	// onceMore is the least time between two sendings for a link's losses.
+	lastHold = int64(time.Second)
+	// onceMore is the least time between two sendings for a link's losses; more when
+	// answers take longer: what cannot have been answered yet was not lost.
 	onceMore = int64(50 * time.Millisecond)
 	// grace is how long after its deadline an ask may be answered: its owner begins
 	// nothing after that, and ends what it has begun.
@@ -46,6 +49,7 @@ type ask struct {
 	next    int64  // when it is sent again if it is not answered; never at the own host
 	wait    int64  // and after that
 	over    bool   // its deadline has passed
+	holds   uint8  // how often in a row it was answered "elsewhere"
 	held    bool   // it waits for an owner, or for its session to be whole
 	was     bool   // a SetState: what the session was before
 
@@ -82,7 +86,12 @@ func (r *Router) newAsk(req feedengine.Request) *ask {
 
 // firstWait is how long an ask is waited for before it is sent again.
 func (r *Router) firstWait() int64 {
-	return min(max(firstWait, 4*r.answers.Load()), lastWait)
+	return min(max(firstWait, 4*r.answers.Load()), mostWait)
+}
+
+// again is how long it is waited after wait went by in vain.
+func (r *Router) again(wait int64) int64 {
+	return min(2*wait, max(lastWait, r.firstWait()))
 }
 
 // took takes note of how long an answer of another node took, counted from the

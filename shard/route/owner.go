@@ -47,7 +47,7 @@ func (t *table) setOwner(node string, epoch uint64, now int64) {
 	t.rejoin(now)
 	for _, id := range t.askIDs(func(a *ask) bool { return !t.waits(a) && !t.here(a) }) {
 		if a := t.asks[id]; a != nil { // else ended with one before it
-			a.wait = firstWait
+			a.wait, a.holds = t.router.firstWait(), 0
 			t.send(a, now)
 		}
 	}
@@ -99,23 +99,14 @@ func (r *Router) Lost(from link.Peer) {
 					t.lack(s, now) // one that is lacking already is being asked for
 				}
 			}
+			least := max(onceMore, r.answers.Load())
 			for _, a := range t.asks {
-				if a.next != never && !a.held && now-a.sent >= onceMore {
+				if a.next != never && !a.held && now-a.sent >= least {
 					a.next = now
 					t.wakeAt(now)
 				}
 			}
 		}
-		t.unlock()
-	}
-}
-
-// Rejoin has all sessions tell their owners where they stand: this node was
-// frozen or cut off, and may have been taken for dead.
-func (r *Router) Rejoin() {
-	for _, t := range r.tables {
-		t.lock()
-		t.doubtAll(r.now())
 		t.unlock()
 	}
 }

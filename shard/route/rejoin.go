@@ -58,7 +58,7 @@ func (t *table) rejoin(now int64) {
 	t.whole = false
 	var ids []feedengine.SessionID
 	for id, s := range t.sessions {
-		if s.state == lacking && s.dueAt() <= now || all && s.state == whole {
+		if s.state == lacking && t.dueAt(s) <= now || all && s.state == whole {
 			ids = append(ids, id)
 		}
 	}
@@ -70,7 +70,7 @@ func (t *table) rejoin(now int64) {
 	if t.lacking > 0 {
 		for _, s := range t.sessions {
 			if s.state == lacking {
-				next = min(next, s.dueAt())
+				next = min(next, t.dueAt(s))
 			}
 		}
 	}
@@ -131,9 +131,10 @@ func (t *table) sendRejoins(ids []feedengine.SessionID, all bool, now int64) {
 }
 
 // dueAt is when a lacking session is asked for again.
-func (s *session) dueAt() int64 {
+func (t *table) dueAt(s *session) int64 {
 	if s.tries == 0 {
 		return 0
 	}
-	return int64(s.asked)*step + min(firstWait<<(s.tries-1), lastWait)
+	first := t.router.firstWait()
+	return int64(s.asked)*step + min(first<<(s.tries-1), max(lastWait, first))
 }

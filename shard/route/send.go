@@ -61,7 +61,7 @@ func (t *table) send(a *ask, now int64) {
 		ID: a.id, Shard: t.shard, User: a.User, Deadline: a.deadline(t.router.start), Do: a.Do, Key: a.key,
 	})
 	a.next = now + a.wait
-	a.wait = min(2*a.wait, lastWait)
+	a.wait = t.router.again(a.wait)
 	t.wakeAt(a.next)
 }
 
@@ -149,10 +149,11 @@ func (t *table) result(a *ask, res feedengine.Result, elsewhere, current bool, n
 			t.send(a, now)
 			return
 		}
-		t.hold(a, now+holdWait)
+		t.hold(a, now+min(holdWait<<a.holds, lastHold))
+		a.holds = min(a.holds+1, 8)
 	case res.Err != nil && res.Err.Retryable() && t.insists(a, now):
 		t.hold(a, now+a.wait)
-		a.wait = min(2*a.wait, lastWait)
+		a.wait = t.router.again(a.wait)
 	default:
 		t.finish(a, res, current, now)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -30,6 +31,7 @@ func Run(t *testing.T, make func(t *testing.T) World) {
 		"an outage, and the return":        testOutage,
 		"big messages":                     testBig,
 		"a slow handler holds up nobody":   testSlow,
+		"who listens":                      testListeners,
 		"close":                            testClose,
 		"one handler at a time":            testOneAtATime,
 	}
@@ -88,6 +90,44 @@ func publish(t *testing.T, b bus.Bus, topic, msg string) {
 	if !b.Publish(topic, []byte(msg)) {
 		t.Fatalf("%q was refused on %q", msg, topic)
 	}
+}
+
+// testListeners is of a bus that knows who is subscribed.
+func testListeners(t *testing.T, w World) {
+	a := w.join(t)
+	roster, ok := a.(interface {
+		Listeners(ctx context.Context, topics []string) ([]int, error)
+	})
+	if !ok {
+		return
+	}
+	counts, err := roster.Listeners(t.Context(), []string{"here", "nowhere"})
+	if errors.Is(err, errors.ErrUnsupported) {
+		return
+	}
+	if err != nil || counts[0] != 0 {
+		t.Fatalf("before anybody subscribed: %v, %v", counts, err)
+	}
+	b := w.Join(t)
+	b.Subscribe("here", func([]byte) {})
+	ready(t, a, b)
+	listen := func(want int) {
+		t.Helper()
+		if !Eventually(func() bool {
+			counts, err = roster.Listeners(t.Context(), []string{"nowhere", "here"})
+			return err == nil && counts[0] == 0 && counts[1] == want
+		}) {
+			t.Errorf("%v, %v, want 0 and %d", counts, err, want)
+		}
+	}
+	listen(1)
+	b.Close()
+	listen(0)
+	w.Down()
+	if counts, err := roster.Listeners(t.Context(), []string{"here"}); err == nil {
+		t.Errorf("during an outage: %v", counts)
+	}
+	w.Up()
 }
 
 func testOrder(t *testing.T, w World) {
