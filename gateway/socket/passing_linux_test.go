@@ -2,6 +2,7 @@ package socket
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -394,7 +396,7 @@ func TestPassToOneThatCloses(t *testing.T) {
 	})
 	a, b := both[0], both[1]
 	var all []*rawClient
-	for range acceptsAtOnce * 2 {
+	for range acceptsAtOnce * 4 { // more than it takes before its turn to close
 		c := a.connect()
 		a.ask(c, 1, "")
 		all = append(all, c)
@@ -406,6 +408,12 @@ func TestPassToOneThatCloses(t *testing.T) {
 		b.web.Listener.Close()
 		close(closed)
 	}()
+	p := b.srv.poller.(*epoll)
+	until(t, "it is asked to close", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.asks) > 0
+	})
 	close(g.open)
 	<-closed
 	for _, c := range all {
@@ -482,6 +490,7 @@ func loose(t *testing.T) (client *net.TCPConn, server served) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(patience))
 	s, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -542,7 +551,9 @@ func TestPassWhatIsNone(t *testing.T) {
 			if c.refused > 0 {
 				client.CloseWrite()
 			}
-			io.Copy(io.Discard, client) // until the other side is closed
+			if _, err := io.Copy(io.Discard, client); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("what came with it is not closed")
+			}
 			client.Close()
 			if c.ends {
 				if n, err := unix.Read(s, make([]byte, 1)); n != 0 || err != nil {
