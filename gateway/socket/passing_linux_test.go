@@ -458,11 +458,11 @@ func TestPassAndDie(t *testing.T) {
 	go b.srv.poller.(*epoll).do(func() { <-stop })
 	clients, servers := loose(t)
 	var l letter
-	if err := l.send(s, servers.fd(t), netip.MustParseAddrPort("192.0.2.7:99"), []byte(asking(1))); err != nil {
+	if err := l.send(s, servers, netip.MustParseAddrPort("192.0.2.7:99"), []byte(asking(1))); err != nil {
 		t.Fatal(err)
 	}
 	unix.Close(s)
-	servers.Close()
+	unix.Close(servers)
 	close(stop)
 	c := &rawClient{t, clients, bufio.NewReader(clients)}
 	c.answer(http.StatusSwitchingProtocols)
@@ -472,13 +472,9 @@ func TestPassAndDie(t *testing.T) {
 	}
 }
 
-// served is the server's side of a TCP connection.
-type served struct{ *os.File }
-
-func (s served) fd(*testing.T) int { return int(s.File.Fd()) }
-
-// loose is a connection that no front has accepted.
-func loose(t *testing.T) (client *net.TCPConn, server served) {
+// loose is a connection that no front has accepted, and its descriptor at the other
+// end, which does not block.
+func loose(t *testing.T) (client *net.TCPConn, server int) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -495,15 +491,16 @@ func loose(t *testing.T) (client *net.TCPConn, server served) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := s.(*net.TCPConn).File()
+	defer s.Close()
+	raw, err := s.(*net.TCPConn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Close()
-	t.Cleanup(func() { f.Close() })
-	fd := int(f.Fd())
-	unix.SetNonblock(fd, true)
-	return c.(*net.TCPConn), served{f}
+	raw.Control(func(fd uintptr) { server, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.(*net.TCPConn), server
 }
 
 // What is no letter does no harm, and what came with it is closed.
@@ -530,6 +527,15 @@ func TestPassWhatIsNone(t *testing.T) {
 		{name: "no request", text: good[:letterHead], fds: 1, refused: 1},
 		{name: "another request", text: append(good[:letterHead:letterHead], "what\r\n\r\n"...), fds: 1, refused: 1},
 		{name: "nothing", text: nil, ends: true},
+		{name: "two", text: good, fds: 2, bad: 1},
+		{name: "three", text: good, fds: 3, bad: 1},
+		{name: "another version", text: old, fds: 1, bad: 1},
+		{name: "too short", text: good[:letterHead-1], fds: 1, bad: 1},
+		{name: "too long", text: append(append([]byte(nil), good...), make([]byte, requestRoom)...), fds: 1, bad: 1},
+		{name: "only a descriptor", text: nil, fds: 1, bad: 1},
+		{name: "no request", text: good[:letterHead], fds: 1, refused: 1},
+		{name: "another request", text: append(good[:letterHead:letterHead], "what\r\n\r\n"...), fds: 1, refused: 1},
+		{name: "nothing", text: nil, ends: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := census(t)
@@ -538,13 +544,13 @@ func TestPassWhatIsNone(t *testing.T) {
 			client, server := loose(t)
 			var rights []byte
 			if c.fds > 0 {
-				fds := []int{server.fd(t), server.fd(t), server.fd(t)}
+				fds := []int{server, server, server}
 				rights = unix.UnixRights(fds[:c.fds]...)
 			}
 			if err := unix.Sendmsg(s, c.text, rights, nil, 0); err != nil {
 				t.Fatal(err)
 			}
-			server.Close()
+			unix.Close(server)
 			until(t, "it was looked at", func() bool {
 				return b.taken("bad")-bad == c.bad && b.fronts("handed")-handed == c.refused
 			})
@@ -562,10 +568,10 @@ func TestPassWhatIsNone(t *testing.T) {
 			} else {
 				next, server := loose(t)
 				var l letter
-				if err := l.send(s, server.fd(t), netip.AddrPort{}, []byte(asking(0))); err != nil {
+				if err := l.send(s, server, netip.AddrPort{}, []byte(asking(0))); err != nil {
 					t.Fatal(err)
 				}
-				server.Close()
+				unix.Close(server)
 				rc := &rawClient{t, next, bufio.NewReader(next)}
 				rc.answer(http.StatusSwitchingProtocols)
 				rc.Close()
@@ -621,21 +627,21 @@ func TestPassWithoutDescriptors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
-	if err := l.send(s, server.fd(t), netip.AddrPort{}, []byte(asking(0))); err != nil {
+	if err := l.send(s, server, netip.AddrPort{}, []byte(asking(0))); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "it is lost", func() bool { return b.taken("lost") == 1 })
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}
-	server.Close()
+	unix.Close(server)
 	if _, err := client.Read(make([]byte, 1)); err == nil {
 		t.Error("it was answered")
 	}
-	if err := l.send(s, other.fd(t), netip.AddrPort{}, []byte(asking(0))); err != nil {
+	if err := l.send(s, other, netip.AddrPort{}, []byte(asking(0))); err != nil {
 		t.Fatal(err)
 	}
-	other.Close()
+	unix.Close(other)
 	c := &rawClient{t, next, bufio.NewReader(next)}
 	c.answer(http.StatusSwitchingProtocols)
 	c.echo("this one is there")
