@@ -26,7 +26,7 @@ const socketPath = "/v1/ws"
 // plain upgrades by itself, by the same rules (see socket.Server.Front). l may be
 // closed then, unless it is what is returned. It ends with its Close, or Close.
 func (g *Gateway) Front(l net.Listener) (net.Listener, error) {
-	front, err := g.sockets.Front(l, socket.FrontOptions{Path: socketPath, Handler: g.upgrades()})
+	front, err := g.sockets.Front(l, socket.FrontOptions{Path: socketPath, Handler: g.upgrades(), Passing: g.passes()})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}

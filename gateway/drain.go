@@ -23,7 +23,10 @@ const (
 )
 
 // Refuse has /readyz fail and new sockets refused; those that are open stay.
-func (g *Gateway) Refuse() { g.phase.Store(int32(draining)) }
+func (g *Gateway) Refuse() {
+	g.phase.Store(int32(draining))
+	g.sockets.Tell()
+}
 
 // Drain has /readyz fail and new sockets refused, then closes all sockets at a
 // rate that other nodes can take, each with a bye, and waits until they are

@@ -40,6 +40,7 @@ type Gateway struct {
 	start   time.Time
 
 	takers        func() int // nil: not known
+	passing       *Passing   // nil: alone at its address
 	admission     *admission
 	memory        Memory
 	compressAbove int
@@ -85,7 +86,7 @@ func New(o Options) (*Gateway, error) {
 		limits: limits, origins: allowed, demo: o.Demo, devToken: o.DevToken,
 		check: o.Check, revoke: o.Revoke,
 		metrics: newMetrics(o.Metrics, us), start: time.Now(),
-		sessions: newTable(), users: us, memory: o.Memory, takers: o.Takers,
+		sessions: newTable(), users: us, memory: o.Memory, takers: o.Takers, passing: o.Passing,
 		compressAbove: o.CompressAbove,
 		accounts:      o.Accounts, logins: newLogins(o.Login, o.Metrics),
 		typists: newTypists(), broadcast: o.Broadcast,

@@ -133,6 +133,9 @@ type Options struct {
 	Node      string
 	Broadcast Broadcast
 
+	// Passing is for several processes behind one address. Optional.
+	Passing *Passing
+
 	// Login has passwords checked, for tokens. Optional.
 	Login Login
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -113,11 +114,23 @@ type client struct {
 // dial opens a socket without a connect.
 func dial(t testing.TB, n *node) *client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	ws, _, err := websocket.Dial(ctx, "ws://"+n.addr+"/v1/ws", &websocket.DialOptions{Subprotocols: []string{"feedgate.v1.json"}})
+	c, err := tryDial(t, n, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return c
+}
+
+// tryDial is dial that may fail, with further fields of the upgrade.
+func tryDial(t testing.TB, n *node, header http.Header) (*client, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ws, _, err := websocket.Dial(ctx, "ws://"+n.addr+"/v1/ws", &websocket.DialOptions{
+		Subprotocols: []string{"feedgate.v1.json"}, HTTPHeader: header,
+	})
+	if err != nil {
+		return nil, err
 	}
 	ws.SetReadLimit(1 << 20)
 	t.Cleanup(func() { ws.CloseNow() })
@@ -125,7 +138,7 @@ func dial(t testing.TB, n *node) *client {
 	n.mu.Lock()
 	n.devices = append(n.devices, c)
 	n.mu.Unlock()
-	return c
+	return c, nil
 }
 
 // connect opens a user's device. With is further fields of the connect frame.

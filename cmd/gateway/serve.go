@@ -220,6 +220,9 @@ func (n *parts) gatewayOptions(set *metrics.Set, signer *auth.Signer) gateway.Op
 	if n.air != nil {
 		o.Broadcast = n.air
 	}
+	if n.worker != nil && n.node != nil && n.cfg.has(roleGateway) {
+		o.Passing = n.worker.passing(n.node.Owner)
+	}
 	if signer != nil {
 		o.Login.Issue = func(user string) (string, time.Time, error) { return signer.Issue(user, n.cfg.LoginTTL) }
 	}

@@ -14,13 +14,14 @@ import (
 // worker is one of the processes behind one address, as its parent tells it in
 // the variable workerVariable.
 type worker struct {
-	Index int    `json:"index"`
-	Count int    `json:"count"`
-	Cores int    `json:"cores"` // what all of them share
-	Node  string `json:"node"`  // the parent's node id
-	Addr  string `json:"addr"`  // of the public listener, with its port
-	Admin string `json:"admin"` // path of the socket for the worker's own admin listener
-	Shown string `json:"shown"` // address of the parent's, for people
+	Index  int      `json:"index"`
+	Count  int      `json:"count"`
+	Cores  int      `json:"cores"`  // what all of them share
+	Node   string   `json:"node"`   // the parent's node id
+	Addr   string   `json:"addr"`   // of the public listener, with its port
+	Admin  string   `json:"admin"`  // path of the socket for the worker's own admin listener
+	Passes []string `json:"passes"` // by worker: paths of the sockets by which they pass connections to one another
+	Shown  string   `json:"shown"`  // address of the parent's, for people
 }
 
 const workerVariable = "FEEDGATE_WORKER"
@@ -32,7 +33,7 @@ func workerOf(getenv func(string) string) *worker {
 		return nil
 	}
 	var w worker
-	if err := json.Unmarshal([]byte(text), &w); err != nil || w.Count < 1 || w.Node == "" {
+	if err := json.Unmarshal([]byte(text), &w); err != nil || w.Index < 0 || w.Index >= w.Count || w.Node == "" {
 		return nil // not of our making
 	}
 	return &w
@@ -45,7 +46,7 @@ const handshakesPerCore = 1500
 // together: names of their own, and parts of what they share.
 func (c *Config) beWorker(w *worker) {
 	c.Workers = 1
-	c.NodeID = fmt.Sprintf("%s/%d", w.Node, w.Index)
+	c.NodeID = w.name(w.Index)
 	c.Addr = w.Addr
 	if c.HandshakeRate == 0 {
 		c.HandshakeRate = float64(handshakesPerCore * w.Cores)
@@ -112,6 +113,9 @@ func (w *worker) obey(parent io.Reader, stop func()) {
 	}
 	fmt.Fprintf(os.Stderr, "gateway: worker %d: the parent is gone: stopping at once\n", w.Index)
 	os.Remove(w.Admin)
+	if w.Index < len(w.Passes) {
+		os.Remove(w.Passes[w.Index])
+	}
 	os.Remove(filepath.Dir(w.Admin)) // the last one can
 	os.Exit(exitForced)
 }

@@ -28,7 +28,7 @@ type workers struct {
 	cfg     *Config
 	p       process
 	log     *slog.Logger
-	dir     string // of the sockets by which the workers' admin listeners are reached
+	dir     string // of the sockets by which the workers are reached, by this process and one another
 	all     []*staff
 	stopped chan struct{}  // closed when no more may be started
 	fatal   chan error     // 1: the first is enough
@@ -116,8 +116,15 @@ func (ws *workers) wait(ctx context.Context, admin *workersAdmin, addrs Addrs) e
 
 // start starts everybody.
 func (ws *workers) start(addrs Addrs) {
+	var passes []string
 	for i := range ws.cfg.Workers {
-		w := &worker{Index: i, Count: ws.cfg.Workers, Cores: runtime.GOMAXPROCS(0), Node: ws.cfg.NodeID, Admin: ws.socket(i), Shown: addrs.Admin.String()}
+		passes = append(passes, ws.socket(i)+".pass")
+	}
+	for i := range ws.cfg.Workers {
+		w := &worker{
+			Index: i, Count: ws.cfg.Workers, Cores: runtime.GOMAXPROCS(0), Node: ws.cfg.NodeID,
+			Admin: ws.socket(i), Passes: passes, Shown: addrs.Admin.String(),
+		}
 		if addrs.Public != nil {
 			host, _, _ := net.SplitHostPort(ws.cfg.Addr) // it has been validated
 			_, port, _ := net.SplitHostPort(addrs.Public.String())

@@ -68,22 +68,25 @@ func (n *node) status(path string) (int, string) {
 	return resp.StatusCode, b.String()
 }
 
+// live is how many connections each worker has.
+func (c *child) live() map[int]float64 {
+	c.t.Helper()
+	m := map[int]float64{}
+	for line := range strings.Lines(c.adminGet("/metrics")) {
+		var w int
+		var v float64
+		if _, err := fmt.Sscanf(line, `feedgate_connections{worker="%d",state="live"} %f`, &w, &v); err == nil {
+			m[w] = v
+		}
+	}
+	return m
+}
+
 // everywhere connects users until each worker has one.
 func everywhere(t *testing.T, c *child, workers int) map[int]*client {
 	t.Helper()
-	held := func() map[int]float64 {
-		m := map[int]float64{}
-		for line := range strings.Lines(c.adminGet("/metrics")) {
-			var w int
-			var v float64
-			if _, err := fmt.Sscanf(line, `feedgate_connections{worker="%d",state="live"} %f`, &w, &v); err == nil {
-				m[w] = v
-			}
-		}
-		return m
-	}
 	on := map[int]*client{}
-	before := held()
+	before := c.live()
 	if len(before) != workers {
 		t.Fatalf("connections of %d workers are told", len(before))
 	}
@@ -92,7 +95,7 @@ func everywhere(t *testing.T, c *child, workers int) map[int]*client {
 			t.Fatal("a hundred connections did not reach all workers")
 		}
 		device := connect(t, &c.node, fmt.Sprint("user", i), nil)
-		after := held()
+		after := c.live()
 		for w := range workers {
 			if after[w] > before[w] {
 				on[w] = device

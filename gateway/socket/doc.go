@@ -23,7 +23,9 @@
 //
 // A front (Server.Front) takes plain upgrades before net/http does: they wait in the
 // kernel, or in the epoll of the sockets, in its lobby, until their request is here,
-// and are answered by the same handler and the same Accept.
+// and are answered by the same handler and the same Accept. Fronts of several processes
+// at one address may pass connections to one another then (Passing): a hatch takes in
+// what other fronts send on their ways to it.
 //
 // What it leaves to the http.Server around it: all other requests, deadlines for
 // handshakes that come in pieces (ReadHeaderTimeout), and TCP keep-alives, which heartbeats make needless

@@ -14,6 +14,7 @@ type FrontOptions struct {
 	Path    string        // of the upgrades, such as /v1/ws
 	Handler http.Handler  // of such requests, as they would come from net/http; it calls Accept or answers, does not wait, and keeps neither request nor writer
 	Wait    time.Duration // for the first byte of a connection; default 5 s
+	Passing *Passing      // to and from other processes at this address; optional
 }
 
 // Front returns a listener for an http.Server in place of l, which may be closed
@@ -42,6 +43,7 @@ func (s *Server) Front(l net.Listener, o FrontOptions) (net.Listener, error) {
 // fronter is a poller that can have fronts.
 type fronter interface {
 	front(*net.TCPListener, FrontOptions) (net.Listener, error)
+	tell()
 }
 
 // visit is a connection that a front has upgraded: what Accept's Hijack gets in

@@ -21,6 +21,7 @@ type front struct {
 	path    string
 	handler http.Handler
 	wait    time.Duration
+	passing *passing // nil: there is nobody to pass to
 
 	// Owned by the poller's goroutine.
 	first, last *visitor
@@ -60,14 +61,32 @@ func (p *epoll) front(l *net.TCPListener, o FrontOptions) (net.Listener, error) 
 	if err = errors.Join(ctl, err); err != nil {
 		return nil, fmt.Errorf("socket: listener: %w", err)
 	}
+	if o.Passing != nil {
+		if f.passing, err = newPassing(f, *o.Passing); err != nil {
+			unix.Close(f.fd)
+			return nil, err
+		}
+	}
 	if !p.do(func() { err = p.lobby.open(f) }) {
 		err = net.ErrClosed
 	}
 	if err != nil {
 		unix.Close(f.fd)
+		if f.passing != nil {
+			unix.Close(f.passing.fd)
+		}
 		return nil, err
 	}
 	return f, nil
+}
+
+// tell has the fronts tell others whether they take more.
+func (p *epoll) tell() {
+	p.do(func() {
+		for _, f := range p.lobby.fronts {
+			f.passing.tell()
+		}
+	})
 }
 
 func (f *front) Addr() net.Addr { return f.addr }

@@ -30,7 +30,8 @@ type lobby struct {
 	p        *epoll
 	fronts   map[int]*front   // by listening descriptor
 	visitors map[int]*visitor // by descriptor: at most as many as the process may have
-	arrival  visitor          // who was accepted last
+	hatches  map[int]func()   // of what is between fronts, by descriptor: takes epoll's word
+	arrival  visitor          // who was accepted, or passed here, last
 	room     []byte
 	request  *upgradeRequest
 	fields   http.Header // of the answer
@@ -41,13 +42,14 @@ type visitor struct {
 	front      *front
 	fd         int
 	watched    bool // by epoll: it has had to wait
+	passed     bool // by another front
 	remote     netip.AddrPort
 	due        time.Time // when it has sent nothing for too long
 	prev, next *visitor  // of the same front, in the order in which they came
 }
 
 func newLobby(p *epoll) *lobby {
-	return &lobby{p: p, fronts: map[int]*front{}, visitors: map[int]*visitor{}, request: newUpgradeRequest(), fields: make(http.Header, 8)}
+	return &lobby{p: p, fronts: map[int]*front{}, visitors: map[int]*visitor{}, hatches: map[int]func(){}, request: newUpgradeRequest(), fields: make(http.Header, 8)}
 }
 
 // event takes epoll's word for a descriptor of the lobby. What was closed or has
@@ -57,6 +59,8 @@ func (b *lobby) event(fd int) {
 		b.accept(f)
 	} else if v := b.visitors[fd]; v != nil {
 		b.hear(v)
+	} else if hear := b.hatches[fd]; hear != nil {
+		hear()
 	}
 }
 
@@ -77,6 +81,7 @@ func (b *lobby) due() (due time.Time) {
 // accept again.
 func (b *lobby) expire() {
 	for _, f := range b.fronts {
+		f.passing.tell()
 		if f.first == nil && f.paused.IsZero() {
 			continue
 		}
@@ -87,8 +92,23 @@ func (b *lobby) expire() {
 		}
 		if !f.paused.IsZero() && !now.Before(f.paused) {
 			f.paused = time.Time{}
-			b.p.watch(unix.EPOLL_CTL_MOD, f.fd, uint64(f.fd), unix.EPOLLIN)
+			b.listen(f, unix.EPOLLIN)
 		}
+	}
+}
+
+// pause has a front accept nothing for a while: the system has no descriptors, or
+// no memory, and it would be told again at once.
+func (b *lobby) pause(f *front, why error) {
+	b.p.srv.opts.Log.Warn("accept: waiting before the next", "err", why, "wait", acceptPause)
+	f.paused = time.Now().Add(acceptPause)
+	b.listen(f, 0)
+}
+
+func (b *lobby) listen(f *front, events uint32) {
+	b.p.watch(unix.EPOLL_CTL_MOD, f.fd, uint64(f.fd), events)
+	if f.passing != nil {
+		b.p.watch(unix.EPOLL_CTL_MOD, f.passing.fd, uint64(f.passing.fd), events)
 	}
 }
 
@@ -102,10 +122,8 @@ func (b *lobby) accept(f *front) {
 			continue
 		case unix.EAGAIN:
 			return
-		default: // no descriptors, no memory: it would be told again at once
-			b.p.srv.opts.Log.Warn("accept: waiting before the next", "err", err, "wait", acceptPause)
-			f.paused = now.Add(acceptPause)
-			b.p.watch(unix.EPOLL_CTL_MOD, f.fd, uint64(f.fd), 0)
+		default:
+			b.pause(f, err)
 			return
 		}
 		b.arrival = visitor{front: f, fd: fd, remote: from, due: now.Add(f.wait)}
@@ -130,9 +148,6 @@ func (b *lobby) admit(v *visitor) {
 
 // hear reads a visitor's first bytes, and decides. It says false when there are none.
 func (b *lobby) hear(v *visitor) bool {
-	if b.room == nil {
-		b.room = make([]byte, requestRoom)
-	}
 	n, err := rawnet.Read(v.fd, b.room)
 	for err == unix.EINTR {
 		n, err = rawnet.Read(v.fd, b.room)
@@ -146,16 +161,24 @@ func (b *lobby) hear(v *visitor) bool {
 		return true
 	}
 	b.forget(v)
-	r, rest, ok := b.request.parse(b.room[:n], v.front.path)
+	b.judge(v, b.room[:n])
+	return true
+}
+
+// judge decides what becomes of a connection that has sent this.
+func (b *lobby) judge(v *visitor, read []byte) {
+	r, rest, ok := b.request.parse(read, v.front.path)
 	defer b.request.forget() // lest a token stay
 	if !ok {
-		b.hand(v, b.room[:n])
-		return true
+		b.hand(v, read)
+		return
+	}
+	if v.front.passing.pass(v, r, read) {
+		return
 	}
 	r.RemoteAddr = v.remote.String()
 	clear(b.fields)
 	b.serve(&reply{srv: b.p.srv, visitor: v, rest: rest, header: b.fields}, r)
-	return true
 }
 
 // serve has the handler answer, and does with the connection what the answer says.
@@ -212,6 +235,13 @@ func (b *lobby) open(f *front) error {
 	if err := b.p.watch(unix.EPOLL_CTL_ADD, f.fd, uint64(f.fd), unix.EPOLLIN); err != nil {
 		return fmt.Errorf("socket: epoll_ctl: %w", err)
 	}
+	if b.room == nil {
+		b.room = make([]byte, requestRoom)
+	}
+	if err := f.passing.open(); err != nil {
+		b.p.watch(unix.EPOLL_CTL_DEL, f.fd, 0, 0)
+		return err
+	}
 	b.fronts[f.fd] = f
 	return nil
 }
@@ -224,6 +254,7 @@ func (b *lobby) close(f *front) {
 	for f.first != nil {
 		b.drop(f.first)
 	}
+	f.passing.close()
 	delete(b.fronts, f.fd)
 	unix.Close(f.fd)
 	f.end()

@@ -18,6 +18,8 @@ type counters struct {
 	deflatedIn, deflatedOut *metrics.Counter // frames, compressed
 
 	fronts [frontEnds]*metrics.Counter
+	taken  [takings]*metrics.Counter
+	kept   [keepings]*metrics.Counter
 }
 
 // What becomes of a connection that a front accepted.
@@ -27,10 +29,31 @@ const (
 	frontHanded   // left to net/http
 	frontSilent   // sent nothing in time
 	frontGone     // sent nothing, and left
+	frontPassed   // given to another process's front
 	frontEnds
 )
 
-var frontNames = [frontEnds]string{"upgraded", "refused", "handed", "silent", "gone"}
+var frontNames = [frontEnds]string{"upgraded", "refused", "handed", "silent", "gone", "passed"}
+
+// What comes of a connection that another process passed here.
+const (
+	takenGood = iota
+	takenLost // the system had no descriptor for it
+	takenBad  // it was none, or not as fronts pass them
+	takings
+)
+
+var takenNames = [takings]string{"good", "lost", "bad"}
+
+// Why a connection was served here although another process is the one to serve it.
+const (
+	keptFull   = iota // as that one says
+	keptQueued        // so many are on their way there
+	keptAlone         // that one does not answer
+	keepings
+)
+
+var keptNames = [keepings]string{"full", "queued", "alone"}
 
 func newCounters(set *metrics.Set, open func() int, poller string) *counters {
 	set.NewGauge(`feedgate_socket_open`, func() float64 { return float64(open()) })
@@ -52,6 +75,12 @@ func newCounters(set *metrics.Set, open func() int, poller string) *counters {
 	}
 	for i, name := range frontNames {
 		c.fronts[i] = set.NewCounter(fmt.Sprintf(`feedgate_front_total{end=%q}`, name))
+	}
+	for i, name := range takenNames {
+		c.taken[i] = set.NewCounter(fmt.Sprintf(`feedgate_front_taken_total{result=%q}`, name))
+	}
+	for i, name := range keptNames {
+		c.kept[i] = set.NewCounter(fmt.Sprintf(`feedgate_front_kept_total{reason=%q}`, name))
 	}
 	return c
 }

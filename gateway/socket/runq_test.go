@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// waiting is a socket that has not ended.
-func waiting() *Socket {
+// alive is a socket that has not ended.
+func alive() *Socket {
 	s := new(Socket)
 	s.refs.Store(1)
 	return s
@@ -25,7 +25,7 @@ func TestRunqServesLikeALift(t *testing.T) {
 		for range 2000 {
 			if rng.IntN(3) > 0 {
 				fd := rng.IntN(highest)
-				s := waiting()
+				s := alive()
 				if model[fd] != nil {
 					s = model[fd] // it may be pushed again
 				}
@@ -81,7 +81,7 @@ func rest(t *testing.T, q *runq, model map[int]*Socket) map[int]*Socket {
 // former that comes late must not take the latter's place.
 func TestRunqForgetsWhoHasEnded(t *testing.T) {
 	q := newRunq(1)
-	former, latter := waiting(), waiting()
+	former, latter := alive(), alive()
 	q.push(7, former)
 	former.refs.Store(0)
 	q.push(7, latter)
@@ -99,7 +99,7 @@ func TestRunqForgetsWhoHasEnded(t *testing.T) {
 func TestRunqLeavesOthersTheirShare(t *testing.T) {
 	q := newRunq(3)
 	for fd := range 10 {
-		q.push(fd, waiting())
+		q.push(fd, alive())
 	}
 	for _, want := range []int{4, 2, 2, 1, 1} {
 		if got := q.pop(make([]*Socket, 16)); len(got) != want {
@@ -124,7 +124,7 @@ func TestRunqEndsOnceItIsEmpty(t *testing.T) {
 		})
 	}
 	for fd := range 500 {
-		q.push(fd, waiting())
+		q.push(fd, alive())
 	}
 	q.end()
 	wg.Wait()
@@ -138,7 +138,7 @@ func BenchmarkRunq(b *testing.B) {
 	const sockets = 15000
 	all := make([]*Socket, sockets)
 	for i := range all {
-		all[i] = waiting()
+		all[i] = alive()
 	}
 	order := rand.New(rand.NewPCG(1, 1)).Perm(sockets)
 	q := newRunq(2)

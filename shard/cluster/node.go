@@ -184,6 +184,10 @@ func (n *Node) spawn(f func()) bool {
 // (gateway.Shards). Done is called exactly once, perhaps before Submit returns.
 func (n *Node) Submit(r feedengine.Request) { n.router.Submit(r) }
 
+// Owner is the node that owns the user's shard, as far as this one knows; "" when
+// there is none alive. It never waits. The node must have the role gateway.
+func (n *Node) Owner(user string) string { return n.router.Owner(user) }
+
 // Check verifies the invariants of this node's shards.
 func (n *Node) Check(context.Context) error {
 	if n.host == nil {

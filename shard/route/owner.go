@@ -5,6 +5,15 @@ import (
 	"github.com/feedgate/feedgate/shard/link"
 )
 
+// Owner is the node that owns the user's shard, as far as is known; "" when none is,
+// or it is taken for dead. It never waits.
+func (r *Router) Owner(user string) string {
+	if node := r.tables[r.opts.ShardOf(user)].named.Load(); node != nil {
+		return *node
+	}
+	return ""
+}
+
 // Owns says that by the store's word node has claimed the shard under the epoch,
 // and may serve it soon. Older epochs than the known one are ignored, so it may be
 // told of everything that is known, again and again.
@@ -42,6 +51,7 @@ func (r *Router) heard(node string, p feedengine.Place, matters func(*table) boo
 func (t *table) setOwner(node string, epoch uint64, now int64) {
 	t.router.metrics.owners.Inc()
 	t.owner, t.epoch, t.gone = node, epoch, false
+	t.named.Store(&node)
 	t.doubtAll(now)
 	t.pause, t.whole = 0, len(t.sessions) > 0
 	t.rejoin(now)
@@ -76,6 +86,7 @@ func (r *Router) NodeGone(node string) {
 		t.lock()
 		if t.owner == node && !t.gone {
 			t.gone = true
+			t.named.Store(nil)
 			for _, id := range t.askIDs(func(a *ask) bool { return !t.waits(a) && !t.here(a) }) {
 				if a := t.asks[id]; a != nil {
 					t.send(a, r.now()) // which holds it

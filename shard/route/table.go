@@ -25,6 +25,8 @@ type table struct {
 	inbox  []posted    // guarded by inMu: bounded by the requests that a gateway admits
 	posted atomic.Bool // there is something in it
 
+	named atomic.Pointer[string] // owner, nil when there is none or it is gone: for those who must not wait for mu
+
 	mu sync.Mutex // guards all that follows; see lock and unlock
 
 	owner string // node, "" when none is known
