@@ -137,9 +137,7 @@ func TestBadInput(t *testing.T) {
 			r.shards.mu.Lock()
 			r.shards.asked = nil
 			r.shards.mu.Unlock()
-			r.reads.mu.Lock()
-			r.reads.asked = nil
-			r.reads.mu.Unlock()
+			r.reads.forget()
 			ways, messages := 0, map[string]bool{}
 			if tc.op != "" {
 				ways++
@@ -168,8 +166,8 @@ func TestBadInput(t *testing.T) {
 			if tc.code == "not_found" && len(messages) != 1 {
 				t.Errorf("what is not there is told in %d ways: %v", len(messages), messages)
 			}
-			if got := len(r.shards.actions()) + len(r.reads.asked); (got == ways) != tc.asked || got > ways {
-				t.Errorf("shard and storage were asked %d times: %+v %v", got, r.shards.actions(), r.reads.asked)
+			if got := len(r.shards.actions()) + r.reads.times(); (got == ways) != tc.asked || got > ways {
+				t.Errorf("shard and storage were asked %d times: %+v %s", got, r.shards.actions(), r.reads.notes())
 			}
 		})
 	}

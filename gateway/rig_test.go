@@ -156,6 +156,19 @@ func (f *fakeReads) note(format string, args ...any) {
 	f.asked = append(f.asked, fmt.Sprintf(format, args...))
 }
 
+func (f *fakeReads) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = nil
+}
+
+// times is how often something was asked.
+func (f *fakeReads) times() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.asked)
+}
+
 // notes are what was asked, but for feeds and the graph.
 func (f *fakeReads) notes() string {
 	f.mu.Lock()

@@ -24,8 +24,7 @@ const (
 	// another owner turns up, and lastHold how long when that was so again and again.
 	holdWait = int64(100 * time.Millisecond)
 	lastHold = int64(time.Second)
-	// onceMore is the least time between two sendings for a link's losses; more when
-	// answers take longer: what cannot have been answered yet was not lost.
+	// onceMore is the least time between two sendings for a link's losses.
 	onceMore = int64(50 * time.Millisecond)
 	// grace is how long after its deadline an ask may be answered: its owner begins
 	// nothing after that, and ends what it has begun.
@@ -96,8 +95,11 @@ func (r *Router) again(wait int64) int64 {
 
 // took takes note of how long an answer of another node took, counted from the
 // first sending: should that have been lost, the next ones are given more time
-// than they need, for a while.
-func (r *Router) took(d int64) {
+// than they need, for a while. But not once a loss has been found: after a Redis that
+// was away for 5 s, whatever was lost next would have been asked for again after 5 s,
+// when the stream's tail has long gone on.
+func (r *Router) took(first, now int64) {
+	d := now - max(first, r.lossAt.Load())
 	old := r.answers.Load()
 	r.answers.CompareAndSwap(old, old+(d-old)/8) // whose note is lost does not matter
 }

@@ -104,6 +104,31 @@ func TestRouterAsksAgainLaterWhenAnswersAreSlow(t *testing.T) {
 	})
 }
 
+// How long answers took while the bus was away says nothing of how long they take.
+func TestRouterIsQuickAgainAfterALoss(t *testing.T) {
+	inRig(t, "p", func(g *rig) {
+		for range 20 {
+			g.submit(feedengine.Publish{Text: "x"})
+			sleep(5 * time.Second)
+			g.answer(g.letters()[0].m.(link.Ask), feedengine.Result{})
+			g.want("Publish ok")
+		}
+		g.submit(feedengine.Publish{Text: "y"})
+		sleep(4 * time.Second)
+		under, _ := the[link.Ask](g)
+		g.r.Lost(g.from)
+		sleep(10 * time.Millisecond)
+		g.letters() // it is sent again
+		g.answer(under, feedengine.Result{})
+		g.want("Publish ok")
+		g.submit(feedengine.Publish{Text: "z"})
+		sleep(350 * time.Millisecond)
+		if n := len(g.letters()); n != 2 {
+			t.Errorf("sent %d times in 350 ms, want 2", n)
+		}
+	})
+}
+
 func TestRouterAsksAgainAfterALoss(t *testing.T) {
 	inRig(t, "p", func(g *rig) {
 		g.submit(feedengine.Unread{})

@@ -101,6 +101,8 @@ func (r *Router) NodeGone(node string) {
 // shards may miss something, and answers may be among them.
 func (r *Router) Lost(from link.Peer) {
 	r.metrics.losses.Inc()
+	r.lossAt.Store(r.now())
+	r.answers.Store(0)
 	for _, t := range r.tables {
 		t.lock()
 		if t.owner == from.Node {
@@ -110,9 +112,8 @@ func (r *Router) Lost(from link.Peer) {
 					t.lack(s, now) // one that is lacking already is being asked for
 				}
 			}
-			least := max(onceMore, r.answers.Load())
 			for _, a := range t.asks {
-				if a.next != never && !a.held && now-a.sent >= least {
+				if a.next != never && !a.held && now-a.sent >= onceMore {
 					a.next = now
 					t.wakeAt(now)
 				}

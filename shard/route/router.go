@@ -64,6 +64,7 @@ type Router struct {
 
 	lastAsk  atomic.Uint64
 	answers  atomic.Int64 // how long another node takes to answer, smoothed, ns
+	lossAt   atomic.Int64 // as of now, when messages were last found to be lost
 	stopping atomic.Bool
 
 	// The agenda: when its goroutine looks at the tables next.

@@ -132,7 +132,7 @@ func (t *table) answered(from string, m link.Answer) {
 		return
 	}
 	if !m.Elsewhere {
-		t.router.took(now - a.first)
+		t.router.took(a.first, now)
 	}
 	t.result(a, m.Result, m.Elsewhere, m.Place.Epoch >= t.epoch && from == t.owner, now)
 	if m.Place.Epoch > t.epoch && !m.Elsewhere {
