@@ -130,8 +130,9 @@ func TestDeadlines(t *testing.T) {
 	if n, err := a.Read(make([]byte, 8)); n != 1 || err != nil {
 		t.Errorf("afterwards: %d, %v", n, err)
 	}
-	a.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
-	n, err := a.Write(make([]byte, 64<<20)) // nobody reads it
+	much := make([]byte, 64<<20) // which takes its time
+	a.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	n, err := a.Write(much) // nobody reads it
 	if !late(err) || n == 0 || n == 64<<20 {
 		t.Errorf("writing: %d, %v", n, err)
 	}

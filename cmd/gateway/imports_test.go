@@ -99,7 +99,7 @@ var importRules = []rule{
 	},
 	{
 		packages: []string{"loadgen/..."},
-		own:      []string{"gateway/wire", "loadgen/..."},
+		own:      []string{"gateway/wire", "loadgen/...", "rawnet"},
 		others: []string{
 			"github.com/coder/websocket", "github.com/cespare/xxhash/v2", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/...",
 			"golang.org/x/sync/...", "golang.org/x/time/rate",

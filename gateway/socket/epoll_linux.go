@@ -1,39 +1,25 @@
 package socket
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"net"
-	"os"
 	"runtime"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feedgate/feedgate/rawnet"
 )
 
 // epoll holds the descriptors of all plain connections in one epoll instance of
 // its own. One goroutine waits there and hands on what it hears to a few that
 // read and a few that write; none of them ever waits for a peer.
-//
-// The instance is itself a descriptor in the runtime's poller, so that the
-// goroutine waits as goroutines do. A thread of its own inside epoll_wait would
-// cost every wake-up the hand-over of a processor, and the runtime's monitor would
-// look after it every 20 µs: a tenth of what handshakes cost.
 type epoll struct {
 	srv   *Server
-	fd    int      // the epoll instance
-	file  *os.File // of fd
-	raw   syscall.RawConn
-	askFd int    // an eventfd: readable when asks has something
+	ep    *rawnet.Epoll
 	lobby *lobby // owned by poll
-
-	// Owned by poll.
-	events []unix.EpollEvent
-	heard  int       // of events
-	alarm  time.Time // when file's deadline ends the wait; zero: not
 
 	reads, writes *runq
 
@@ -54,21 +40,8 @@ func newEpoll(srv *Server) (poller, error) {
 	cores := runtime.GOMAXPROCS(0)
 	p := &epoll{srv: srv, reads: newRunq(2 * cores), writes: newRunq(cores)}
 	var err error
-	if p.fd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return nil, fmt.Errorf("socket: epoll_create: %w", err)
-	}
-	if err = p.join(); err != nil {
-		unix.Close(p.fd)
-		return nil, fmt.Errorf("socket: epoll in the runtime's poller: %w", err)
-	}
-	if p.askFd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		p.file.Close()
-		return nil, fmt.Errorf("socket: eventfd: %w", err)
-	}
-	if err = p.watch(unix.EPOLL_CTL_ADD, p.askFd, 0, unix.EPOLLIN); err != nil {
-		p.file.Close()
-		unix.Close(p.askFd)
-		return nil, fmt.Errorf("socket: epoll_ctl: %w", err)
+	if p.ep, err = rawnet.NewEpoll(); err != nil {
+		return nil, fmt.Errorf("socket: %w", err)
 	}
 	p.lobby = newLobby(p)
 	for range 2 * cores {
@@ -100,7 +73,7 @@ func (p *epoll) do(f func()) bool {
 		return false
 	}
 	p.asks = append(p.asks, func() { f(); close(done) })
-	unix.Write(p.askFd, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	p.ep.Wake()
 	p.mu.Unlock()
 	<-done
 	return true
@@ -108,8 +81,6 @@ func (p *epoll) do(f func()) bool {
 
 // answer calls what was asked for.
 func (p *epoll) answer() {
-	var n [8]byte
-	unix.Read(p.askFd, n[:])
 	p.mu.Lock()
 	asks := p.asks
 	p.asks = nil
@@ -120,9 +91,9 @@ func (p *epoll) answer() {
 }
 
 // watch changes what epoll tells of fd. Events come with id: of a socket, or of
-// what is in the lobby its descriptor (ids of sockets are above), or 0 for askFd.
+// what is in the lobby its descriptor (ids of sockets are above).
 func (p *epoll) watch(op, fd int, id uint64, events uint32) error {
-	return rawEpollCtl(p.fd, op, fd, &unix.EpollEvent{Events: events, Fd: int32(id), Pad: int32(id >> 32)})
+	return p.ep.Ctl(op, fd, id, events)
 }
 
 // take makes the connection's descriptor the link's own: a duplicate, after
@@ -158,54 +129,13 @@ func (p *epoll) take(s *Socket, c net.Conn) (link, error) {
 	return l, nil
 }
 
-// join puts the epoll instance into the runtime's poller.
-func (p *epoll) join() (err error) {
-	if err := unix.SetNonblock(p.fd, true); err != nil { // else os takes it for a file that cannot be polled
-		return err
-	}
-	p.file = os.NewFile(uintptr(p.fd), "epoll")
-	if err := p.file.SetReadDeadline(time.Time{}); err != nil { // the poller does not have it
-		return err
-	}
-	p.raw, err = p.file.SyscallConn()
-	return err
-}
-
-// wait waits for events, or until something in the lobby is due.
-func (p *epoll) wait(look func(uintptr) bool) {
-	if due := p.lobby.due(); !due.IsZero() && (p.alarm.IsZero() || due.Before(p.alarm)) {
-		p.alarm = due // one that is too early is cheaper than one for each visitor
-		p.file.SetReadDeadline(due)
-	}
-	p.heard = 0
-	err := p.raw.Read(look)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		p.alarm, err = time.Time{}, p.file.SetReadDeadline(time.Time{})
-	}
-	if err != nil {
-		// Not possible with a valid descriptor; without it no socket lives.
-		panic(fmt.Sprintf("socket: epoll_wait: %v", err))
-	}
-}
-
-// look takes what epoll has to tell. It says whether that was anything.
-func (p *epoll) look(uintptr) bool {
-	n, err := rawEpollLook(p.fd, p.events)
-	if err != nil && err != unix.EINTR {
-		panic(fmt.Sprintf("socket: epoll_wait: %v", err))
-	}
-	p.heard = n
-	return n > 0 || err != nil
-}
-
 // poll hands on events until stop.
 func (p *epoll) poll() {
-	p.events = make([]unix.EpollEvent, 256)
-	look := p.look // once: a method value is an allocation
+	events := make([]unix.EpollEvent, 256)
 	for !p.over {
-		p.wait(look)
-		for _, e := range p.events[:p.heard] {
-			switch id := uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32; {
+		n := p.ep.Wait(events, p.lobby.due())
+		for _, e := range events[:n] {
+			switch id := rawnet.ID(e); {
 			case id == 0:
 				p.answer()
 			case id <= math.MaxInt32:
@@ -223,8 +153,7 @@ func (p *epoll) poll() {
 	p.ended = true
 	p.mu.Unlock()
 	p.answer() // who asked until then
-	p.file.Close()
-	unix.Close(p.askFd)
+	p.ep.Close()
 }
 
 // read serves readable sockets, one at a time: a handler may have to wait for the

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feedgate/feedgate/rawnet"
 )
 
 // front is a listener whose connections are in the lobby first.
@@ -63,7 +65,7 @@ func (p *epoll) front(l *net.TCPListener, o FrontOptions) (net.Listener, error) 
 	}
 	if o.Passing != nil {
 		if f.passing, err = newPassing(f, *o.Passing); err != nil {
-			unix.Close(f.fd)
+			rawnet.Close(f.fd)
 			return nil, err
 		}
 	}
@@ -71,9 +73,9 @@ func (p *epoll) front(l *net.TCPListener, o FrontOptions) (net.Listener, error) 
 		err = net.ErrClosed
 	}
 	if err != nil {
-		unix.Close(f.fd)
+		rawnet.Close(f.fd)
 		if f.passing != nil {
-			unix.Close(f.passing.fd)
+			rawnet.Close(f.passing.fd)
 		}
 		return nil, err
 	}
@@ -133,7 +135,7 @@ func (f *front) end() {
 	defer f.mu.Unlock()
 	f.ended = true
 	for _, h := range f.handed {
-		unix.Close(h.fd)
+		rawnet.Close(h.fd)
 	}
 	f.handed = nil
 	f.more.Broadcast()

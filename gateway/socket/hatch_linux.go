@@ -58,7 +58,7 @@ func newPassing(f *front, o Passing) (*passing, error) {
 		err = unix.Listen(t.fd, waiting)
 	}
 	if err != nil {
-		unix.Close(t.fd)
+		rawnet.Close(t.fd)
 		return nil, fmt.Errorf("socket: hatch at %s: %w", o.Here, err)
 	}
 	return t, nil
@@ -79,7 +79,7 @@ func (t *passing) open() error {
 // accept lets senders in.
 func (t *passing) accept() {
 	for range acceptsAtOnce {
-		fd, _, err := rawAccept(t.fd)
+		fd, _, err := rawnet.Accept(t.fd)
 		switch err {
 		case nil:
 			t.admit(fd)
@@ -98,7 +98,7 @@ func (t *passing) accept() {
 func (t *passing) admit(fd int) {
 	if err := t.lobby.p.watch(unix.EPOLL_CTL_ADD, fd, uint64(fd), unix.EPOLLIN); err != nil {
 		t.lobby.p.srv.opts.Log.Warn("another process cannot pass connections here", "err", err)
-		unix.Close(fd) // and may try again
+		rawnet.Close(fd) // and may try again
 		return
 	}
 	t.senders[fd] = struct{}{}
@@ -147,7 +147,7 @@ func (t *passing) leave(fd int) {
 	unix.Shutdown(fd, unix.SHUT_RD) // which leaves what is here
 	for t.take(fd, acceptsAtOnce) {
 	}
-	unix.Close(fd)
+	rawnet.Close(fd)
 }
 
 // tell says whether more may come, when that has changed.
@@ -207,7 +207,7 @@ func (t *passing) close() {
 		t.leave(fd)
 	}
 	delete(t.lobby.hatches, t.fd)
-	unix.Close(t.fd)
+	rawnet.Close(t.fd)
 	for i := range t.ways {
 		t.ways[i].end()
 	}

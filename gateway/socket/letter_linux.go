@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feedgate/feedgate/rawnet"
 )
 
 // letter is room for one message from front to front:
@@ -79,7 +81,7 @@ func (l *letter) receive(from int, room []byte) (n, fd int, remote netip.AddrPor
 	}
 	if err != nil {
 		for _, fd := range fds {
-			unix.Close(int(fd))
+			rawnet.Close(int(fd))
 		}
 		return 0, -1, remote, err
 	}

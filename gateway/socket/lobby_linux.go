@@ -115,7 +115,7 @@ func (b *lobby) listen(f *front, events uint32) {
 func (b *lobby) accept(f *front) {
 	now := time.Now()
 	for range acceptsAtOnce {
-		fd, from, err := rawAccept(f.fd)
+		fd, from, err := rawnet.Accept(f.fd)
 		switch err {
 		case nil:
 		case unix.EINTR, unix.ECONNABORTED:
@@ -139,7 +139,7 @@ func (b *lobby) admit(v *visitor) {
 	v.watched = true
 	if err := b.p.watch(unix.EPOLL_CTL_ADD, v.fd, uint64(v.fd), visits); err != nil {
 		b.p.srv.opts.Log.Warn("connection not polled", "err", err)
-		unix.Close(v.fd)
+		rawnet.Close(v.fd)
 		return
 	}
 	b.visitors[v.fd] = v
@@ -188,7 +188,7 @@ func (b *lobby) serve(w *reply, r *http.Request) {
 		if why := recover(); why != nil { // as net/http: a handler ends its connection, not the process
 			b.p.srv.opts.Log.Error("panic in an upgrade", "why", fmt.Sprint(why))
 			if !w.taken {
-				unix.Close(v.fd)
+				rawnet.Close(v.fd)
 			}
 		}
 	}()
@@ -199,7 +199,7 @@ func (b *lobby) serve(w *reply, r *http.Request) {
 	b.p.srv.metrics.fronts[frontRefused].Inc()
 	w.WriteHeader(http.StatusOK)
 	if err := w.send(); err != nil || w.header.Get("Connection") == "close" {
-		unix.Close(v.fd)
+		rawnet.Close(v.fd)
 		return
 	}
 	b.hand(v, w.rest) // it may ask for something else
@@ -212,7 +212,7 @@ func (b *lobby) hand(v *visitor, read []byte) {
 		b.p.watch(unix.EPOLL_CTL_DEL, v.fd, 0, 0)
 	}
 	if !v.front.push(handed{v.fd, append([]byte(nil), read...)}) {
-		unix.Close(v.fd)
+		rawnet.Close(v.fd)
 	}
 }
 
@@ -227,7 +227,7 @@ func (b *lobby) forget(v *visitor) {
 
 func (b *lobby) drop(v *visitor) {
 	b.forget(v)
-	unix.Close(v.fd)
+	rawnet.Close(v.fd)
 }
 
 // open begins to accept for f.
@@ -256,7 +256,7 @@ func (b *lobby) close(f *front) {
 	}
 	f.passing.close()
 	delete(b.fronts, f.fd)
-	unix.Close(f.fd)
+	rawnet.Close(f.fd)
 	f.end()
 }
 

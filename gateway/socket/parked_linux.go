@@ -48,7 +48,7 @@ func (l *parked) close() {
 	if !l.s.clean() {
 		unix.SetsockoptLinger(l.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
-	unix.Close(l.fd)
+	rawnet.Close(l.fd)
 }
 
 // event is epoll's word. An edge that comes while the socket is being served is

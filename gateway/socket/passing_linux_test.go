@@ -108,7 +108,7 @@ func (r *rig) kept(why string) int {
 
 // watches is how many descriptors the server's epoll has.
 func (r *rig) watches() int {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", r.srv.poller.(*epoll).fd))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", r.srv.poller.(*epoll).ep.Fd()))
 	if err != nil {
 		r.t.Fatal(err)
 	}

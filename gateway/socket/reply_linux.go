@@ -54,10 +54,10 @@ func (w *reply) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.srv.metrics.fronts[frontUpgraded].Inc()
 	v := w.visitor
 	if err := w.send(); err != nil {
-		unix.Close(v.fd)
+		rawnet.Close(v.fd)
 		return nil, nil, err
 	}
-	return &visit{fd: v.fd, watched: v.watched, remote: v.remote, first: w.rest, end: func() { unix.Close(v.fd) }}, nil, nil
+	return &visit{fd: v.fd, watched: v.watched, remote: v.remote, first: w.rest, end: func() { rawnet.Close(v.fd) }}, nil, nil
 }
 
 // send writes the answer. The send buffer of a connection that was sent nothing

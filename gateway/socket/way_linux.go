@@ -62,7 +62,7 @@ func (t *passing) pass(v *visitor, r *http.Request, read []byte) bool {
 	if v.watched { // closing it does not end that: the other process has the same description
 		p.watch(unix.EPOLL_CTL_DEL, v.fd, 0, 0)
 	}
-	unix.Close(v.fd)
+	rawnet.Close(v.fd)
 	return true
 }
 
@@ -84,7 +84,7 @@ func (w *way) begin() bool {
 	}
 	if err != nil {
 		b.p.srv.opts.Log.Debug("no way to another process", "path", w.path, "err", err)
-		unix.Close(fd)
+		rawnet.Close(fd)
 		return false
 	}
 	w.fd, w.full = fd, false
@@ -116,6 +116,6 @@ func (w *way) end() {
 		return
 	}
 	delete(w.passing.lobby.hatches, w.fd)
-	unix.Close(w.fd)
+	rawnet.Close(w.fd)
 	w.fd = -1
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feedgate/feedgate/rawnet"
 )
 
 // Handler is called by a connection's loop, one call at a time. It must not wait:
@@ -184,7 +186,7 @@ func (c *Conn) flush() error {
 // writeSome writes until the kernel takes no more.
 func writeSome(fd int, p []byte) (done int, err error) {
 	for done < len(p) {
-		n, err := unix.Write(fd, p[done:])
+		n, err := rawnet.Write(fd, p[done:])
 		switch err {
 		case nil:
 			done += n
@@ -213,6 +215,6 @@ func (c *Conn) arm() {
 	if want != c.armed {
 		c.armed = want
 		// Cannot fail: the descriptor is registered as long as it is open.
-		unix.EpollCtl(c.loop.ep, unix.EPOLL_CTL_MOD, int(c.fd), &unix.EpollEvent{Events: want, Fd: c.fd})
+		c.loop.ep.Ctl(unix.EPOLL_CTL_MOD, int(c.fd), uint64(c.fd), want)
 	}
 }

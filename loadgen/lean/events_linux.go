@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feedgate/feedgate/rawnet"
 )
 
 // What the loop does with one connection's events. All here runs on the loop's
@@ -33,7 +35,7 @@ func (c *Conn) event(events uint32) {
 
 // connected sends the request, or says why there is no connection. c.mu is held.
 func (c *Conn) connected() error {
-	if no, err := unix.GetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_ERROR); err != nil || no != 0 {
+	if no, err := rawnet.Getsockopt(int(c.fd), unix.SOL_SOCKET, unix.SO_ERROR); err != nil || no != 0 {
 		if err == nil {
 			err = unix.Errno(no)
 		}
@@ -47,7 +49,7 @@ func (c *Conn) connected() error {
 
 // read takes what is there, up to the loop's room: epoll tells again of the rest.
 func (c *Conn) read() {
-	n, err := unix.Read(int(c.fd), c.loop.room)
+	n, err := rawnet.Read(int(c.fd), c.loop.room)
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
 	case err != nil:
@@ -151,7 +153,7 @@ func (c *Conn) finish(why error) {
 		// RST, lest the kernel keep what the server does not take.
 		unix.SetsockoptLinger(int(c.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
-	unix.Close(int(c.fd))
+	rawnet.Close(int(c.fd))
 	c.mu.Unlock()
 
 	p := c.loop.pool

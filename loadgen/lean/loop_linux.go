@@ -6,19 +6,21 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feedgate/feedgate/rawnet"
 )
 
 // loop serves its share of the connections with one goroutine and one epoll
 // instance. Level-triggered: one read per event, and what is left comes again.
 type loop struct {
 	// Set at construction.
-	pool   *Pool
-	ep     int
-	wakeFd int // an eventfd: asks wait, or it is time to stop
+	pool *Pool
+	ep   *rawnet.Epoll // woken when asks wait, or it is time to stop
 
 	// Owned by the goroutine.
 	room  []byte // what is read, at most so much at a time
 	ready []*Conn
+	tick  time.Time // when to look at overdues
 
 	mu       sync.Mutex
 	conns    []*Conn   // guarded by mu: by descriptor
@@ -36,30 +38,19 @@ type overdue struct {
 
 const (
 	roomSize = 64 << 10
-	tickMS   = 250 // how late a timeout may be
+	tick     = 250 * time.Millisecond // how late a timeout may be
 )
 
 func newLoop(p *Pool) (*loop, error) {
 	l := &loop{pool: p, room: make([]byte, roomSize)}
 	var err error
-	if l.ep, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return nil, fmt.Errorf("lean: epoll_create: %w", err)
-	}
-	if l.wakeFd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		unix.Close(l.ep)
-		return nil, fmt.Errorf("lean: eventfd: %w", err)
-	}
-	if err := unix.EpollCtl(l.ep, unix.EPOLL_CTL_ADD, l.wakeFd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(l.wakeFd)}); err != nil {
-		l.close()
-		return nil, fmt.Errorf("lean: epoll_ctl: %w", err)
+	if l.ep, err = rawnet.NewEpoll(); err != nil {
+		return nil, fmt.Errorf("lean: %w", err)
 	}
 	return l, nil
 }
 
-func (l *loop) close() {
-	unix.Close(l.wakeFd)
-	unix.Close(l.ep)
-}
+func (l *loop) close() { l.ep.Close() }
 
 // add begins to serve a connection, in the state connecting.
 func (l *loop) add(c *Conn) error {
@@ -72,7 +63,7 @@ func (l *loop) add(c *Conn) error {
 		l.conns = append(l.conns, make([]*Conn, n)...)
 	}
 	c.armed = unix.EPOLLOUT
-	if err := unix.EpollCtl(l.ep, unix.EPOLL_CTL_ADD, int(c.fd), &unix.EpollEvent{Events: c.armed, Fd: c.fd}); err != nil {
+	if err := l.ep.Ctl(unix.EPOLL_CTL_ADD, int(c.fd), uint64(c.fd), c.armed); err != nil {
 		return fmt.Errorf("lean: epoll_ctl: %w", err)
 	}
 	l.conns[c.fd] = c
@@ -104,36 +95,30 @@ func (l *loop) ask(c *Conn) {
 	defer l.mu.Unlock()
 	if !l.stopping { // else it is dropped with all others
 		l.asks = append(l.asks, c)
-		l.wake()
+		l.ep.Wake()
 	}
 }
 
-// stop has the loop end. The goroutine closes wakeFd only after it has seen
+// stop has the loop end. The goroutine closes ep only after it has seen
 // stopping, so nobody wakes a descriptor that is another's by then.
 func (l *loop) stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.stopping {
 		l.stopping = true
-		l.wake()
+		l.ep.Wake()
 	}
 }
-
-// wake ends the epoll_wait under way. l.mu is held.
-func (l *loop) wake() { unix.Write(l.wakeFd, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
 
 // run is the loop's goroutine.
 func (l *loop) run() {
 	defer l.close()
 	events := make([]unix.EpollEvent, 512)
 	for {
-		n, err := unix.EpollWait(l.ep, events, tickMS)
-		if err != nil && err != unix.EINTR {
-			panic(fmt.Sprintf("lean: epoll_wait: %v", err)) // not possible with a valid descriptor
-		}
+		n := l.ep.Wait(events, l.tick)
 		// A descriptor is closed only by its own event, or after the batch: no
 		// event here is for another connection than the one it was meant for.
-		l.resolve(events[:max(n, 0)])
+		l.resolve(events[:n])
 		for i, c := range l.ready {
 			if c != nil {
 				c.event(events[i].Events)
@@ -146,16 +131,12 @@ func (l *loop) run() {
 	}
 }
 
-// resolve finds the events' connections. The wake's own is nil.
+// resolve finds the events' connections. A wake's is nil.
 func (l *loop) resolve(events []unix.EpollEvent) {
 	l.ready = l.ready[:0]
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range events {
-		if int(e.Fd) == l.wakeFd {
-			var b [8]byte
-			unix.Read(l.wakeFd, b[:])
-		}
 		var c *Conn
 		if int(e.Fd) < len(l.conns) {
 			c = l.conns[e.Fd]
@@ -167,6 +148,9 @@ func (l *loop) resolve(events []unix.EpollEvent) {
 // others does what is not told by a descriptor. It says whether to stop.
 func (l *loop) others() (stop bool) {
 	now := time.Now()
+	if now.After(l.tick) {
+		l.tick = now.Add(tick)
+	}
 	l.mu.Lock()
 	asks := l.asks
 	l.asks = nil

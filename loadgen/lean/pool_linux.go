@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feedgate/feedgate/rawnet"
 )
 
 // ErrStopped: the pool was closed.
@@ -124,7 +126,7 @@ func (p *Pool) connect(to *Target, token string, h Handler) (*Conn, error) {
 	if err == nil {
 		c.fd = int32(fd)
 		if err = c.loop.add(c); err != nil {
-			unix.Close(fd)
+			rawnet.Close(fd)
 		}
 	}
 	if err != nil {
@@ -138,9 +140,9 @@ func (p *Pool) connect(to *Target, token string, h Handler) (*Conn, error) {
 
 // socket makes a descriptor that is on its way to addr.
 func (p *Pool) socket(c *Conn, addr netip.AddrPort) (fd int, err error) {
-	family, peer := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Port: int(addr.Port()), Addr: as4(addr.Addr())})
+	family := unix.AF_INET
 	if addr.Addr().Is6() {
-		family, peer = unix.AF_INET6, &unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16()}
+		family = unix.AF_INET6
 	}
 	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -148,14 +150,14 @@ func (p *Pool) socket(c *Conn, addr netip.AddrPort) (fd int, err error) {
 	}
 	defer func() {
 		if err != nil {
-			unix.Close(fd)
+			rawnet.Close(fd)
 		}
 	}()
-	if err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+	if err = rawnet.Setsockopt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return 0, fmt.Errorf("lean: TCP_NODELAY: %w", err)
 	}
 	if p.opts.ReadBuffer > 0 {
-		if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, p.opts.ReadBuffer); err != nil {
+		if err = rawnet.Setsockopt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, p.opts.ReadBuffer); err != nil {
 			return 0, fmt.Errorf("lean: SO_RCVBUF: %w", err)
 		}
 	}
@@ -164,22 +166,15 @@ func (p *Pool) socket(c *Conn, addr netip.AddrPort) (fd int, err error) {
 		c.source = int32(index)
 		// The port is chosen by connect, which knows the destination: bind would
 		// want one that nobody uses for anything.
-		if err = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
+		if err = rawnet.Setsockopt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
 			return 0, fmt.Errorf("lean: IP_BIND_ADDRESS_NO_PORT: %w", err)
 		}
-		if err = unix.Bind(fd, &unix.SockaddrInet4{Addr: ip}); err != nil {
+		if err = rawnet.Bind(fd, netip.AddrPortFrom(netip.AddrFrom4(ip), 0)); err != nil {
 			return 0, fmt.Errorf("lean: bind to %v: %w", netip.AddrFrom4(ip), err)
 		}
 	}
-	if err = unix.Connect(fd, peer); err != nil && err != unix.EINPROGRESS {
+	if err = rawnet.Connect(fd, addr); err != nil && err != unix.EINPROGRESS {
 		return 0, fmt.Errorf("lean: connect: %w", err)
 	}
 	return fd, nil
-}
-
-func as4(a netip.Addr) (ip [4]byte) {
-	if a.Is4() {
-		ip = a.As4()
-	}
-	return ip
 }
