@@ -5,11 +5,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
-	"golang.org/x/time/rate"
 
 	"github.com/feedgate/feedgate/feedengine"
 	"github.com/feedgate/feedgate/gateway/wire"
@@ -24,15 +22,20 @@ const handshakesPerCore = 1500
 // leastAttaches may be under way however low the rate.
 const leastAttaches = 100
 
-// When those who are refused are to return: after so long, plus a random part of
-// a spread that grows with how many there are.
+// When those who are refused are to return: when those who were refused before them
+// have had their turn, plus a random part of a spread.
 const (
-	admitRetry  = time.Second
-	admitSpread = 4 * time.Second // at least
-	admitWidest = time.Minute     // at most
+	admitRetry  = time.Second // at least
+	admitSpread = 2 * time.Second
+	// admitWidest is for how long at most: by then nobody knows what will be. Who
+	// would have to wait longer comes within the second half of it, and asks again.
+	admitWidest = time.Minute
+	// comeBack is the part of the rate at which they come back: the rest is for who
+	// comes for the first time.
+	comeBack = 0.9
 	// Memory comes back slowly: with the views and sockets that leave.
-	memoryRetry  = 5 * time.Second
-	memorySpread = 25 * time.Second // at least
+	memoryRetry  = 5 * time.Second // at least
+	memorySpread = 25 * time.Second
 )
 
 // refusal is why a handshake was not admitted.
@@ -55,16 +58,13 @@ var refusalNames = [refusals]string{"", "rate", "attaches", "memory", "sockets"}
 // the token is checked and the shard asked.
 type admission struct {
 	// Set at construction.
-	limiter  *rate.Limiter // of upgrades; its burst is a second's
-	perSec   float64
-	attaches int64        // that may be under way
-	underWay func() int64 // attaches that are
-	memory   func() bool  // whether the process is over its budget
+	turns    *Turns
+	every    time.Duration // a turn to upgrade; those of a second are kept
+	share    float64       // of the turns of a second, where all who take them take as many
+	attaches int64         // that may be under way
+	underWay func() int64  // attaches that are
+	memory   func() bool   // whether the process is over its budget
 	refused  [2][refusals]*metrics.Counter
-
-	mu   sync.Mutex
-	away float64   // guarded by mu: clients refused who have not had their turn since
-	at   time.Time // guarded by mu: when away was that
 }
 
 // at which point of a handshake it is refused.
@@ -73,14 +73,16 @@ const (
 	atConnect
 )
 
-// newAdmission makes one for so many handshakes per second, 0: the default.
-func newAdmission(perSec float64, set *metrics.Set, underWay func() int64, memory func() bool) *admission {
+// newAdmission makes one for what the limits say.
+func newAdmission(l Limits, set *metrics.Set, underWay func() int64, memory func() bool) *admission {
+	perSec := l.Handshakes
 	if perSec == 0 {
 		perSec = float64(handshakesPerCore * runtime.GOMAXPROCS(0))
 	}
+	share := perSec / float64(l.TakingTurns)
 	a := &admission{
-		limiter: rate.NewLimiter(rate.Limit(perSec), max(1, int(perSec))), perSec: perSec,
-		attaches: max(leastAttaches, int64(perSec)), underWay: underWay, memory: memory,
+		turns: l.Turns, every: time.Duration(float64(time.Second) / perSec), share: share,
+		attaches: max(leastAttaches, int64(share)), underWay: underWay, memory: memory,
 	}
 	for at, name := range []string{"upgrade", "connect"} {
 		for why := admitted + 1; why < refusals; why++ {
@@ -90,7 +92,7 @@ func newAdmission(perSec float64, set *metrics.Set, underWay func() int64, memor
 			a.refused[at][why] = set.NewCounter(fmt.Sprintf("feedgate_admission_refused_total{at=%q,reason=%q}", name, refusalNames[why]))
 		}
 	}
-	set.NewGauge("feedgate_admission_rate", func() float64 { return perSec })
+	set.NewGauge("feedgate_admission_rate", func() float64 { return share })
 	return a
 }
 
@@ -99,7 +101,7 @@ func (a *admission) upgrade(now time.Time) refusal {
 	if why := a.connect(); why != admitted {
 		return why // before a token is spent on it
 	}
-	if !a.limiter.AllowN(now, 1) {
+	if !a.turns.take(now, a.every, time.Second) {
 		return overRate
 	}
 	return admitted
@@ -116,23 +118,17 @@ func (a *admission) connect() refusal {
 	return admitted
 }
 
-// refuse counts a refusal and says when to come back: the more have been refused
-// of late, the wider they are spread, so that they come at half the rate that is
-// admitted.
+// refuse counts a refusal and says when to come back.
 func (a *admission) refuse(at int, why refusal, now time.Time) (retry, spread time.Duration) {
 	a.refused[at][why].Inc()
-	a.mu.Lock()
-	if gone := now.Sub(a.at).Seconds() * a.perSec; gone > 0 {
-		a.away, a.at = max(0, a.away-gone), now
+	wait := a.turns.wait(now, time.Duration(float64(a.every)/comeBack), admitWidest)
+	switch {
+	case why == overMemory:
+		return max(memoryRetry, min(wait, admitWidest-memorySpread)).Truncate(time.Millisecond), memorySpread
+	case wait > admitWidest-admitSpread:
+		return admitWidest / 2, admitWidest / 2
 	}
-	a.away = min(a.away+1, admitWidest.Seconds()*a.perSec)
-	spread = time.Duration(2 * a.away / a.perSec * float64(time.Second))
-	a.mu.Unlock()
-	retry, least := admitRetry, admitSpread
-	if why == overMemory {
-		retry, least = memoryRetry, memorySpread
-	}
-	return retry, min(max(spread, least), admitWidest).Truncate(time.Millisecond)
+	return max(admitRetry, wait).Truncate(time.Millisecond), admitSpread
 }
 
 // bye is the answer to a refusal on an open socket.

@@ -42,7 +42,7 @@ func (g *Gateway) Drain(ctx context.Context) error {
 	if g.takers != nil {
 		others = g.takers()
 	}
-	rate := drainRate(n, float64(others)*g.admission.perSec, left)
+	rate := drainRate(n, float64(others)*g.admission.share, left)
 	g.log.Info("draining", "sockets", n, "per_second", int(rate), "other_nodes", others)
 	if err := g.closeAll(ctx, max(drainLeast, int(rate*drainStep.Seconds()))); err != nil {
 		return err

@@ -94,7 +94,7 @@ func New(o Options) (*Gateway, error) {
 	if g.memory == nil {
 		g.memory = unwatched{}
 	}
-	g.admission = newAdmission(limits.Handshakes, o.Metrics, g.metrics.connections[connecting].Load, g.memory.Over)
+	g.admission = newAdmission(limits, o.Metrics, g.metrics.connections[connecting].Load, g.memory.Over)
 	g.measureConnections()
 	g.ops = map[string]*operation{}
 	for _, op := range operations() {

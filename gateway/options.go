@@ -157,6 +157,8 @@ type Limits struct {
 	Reads          int           // storage reads at a time; default 32
 	ReadsWaiting   int           // storage reads that may wait for one of those; default 1,024
 	Handshakes     float64       // per second; default 1,500 for each core
+	Turns          *Turns        // of the processes that share Handshakes; default: this one's alone
+	TakingTurns    int           // how many those are; default 1
 	Request        time.Duration // after which a request is refused; default 10 s
 }
 
@@ -168,6 +170,10 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.Reads, 32)
 	setDefault(&l.ReadsWaiting, 1024)
 	setDefault(&l.Request, 10*time.Second)
+	setDefault(&l.TakingTurns, 1)
+	if l.Turns == nil {
+		l.Turns = new(Turns)
+	}
 	return l
 }
 
@@ -184,7 +190,7 @@ func (o *Options) validate() error {
 	case o.Shards == nil, o.Reads == nil, o.Social == nil, o.Health == nil, o.Verifier == nil, o.Metrics == nil, o.Log == nil:
 		return errors.New("gateway: Shards, Reads, Social, Health, Verifier, Metrics and Log are required")
 	case o.Limits.Rate < 0, o.Limits.Burst < 0, o.Limits.SocketsPerUser < 0, o.Limits.OutboxBytes < 0,
-		o.Limits.Reads < 0, o.Limits.ReadsWaiting < 0, o.Limits.Handshakes < 0, o.Limits.Request < 0,
+		o.Limits.Reads < 0, o.Limits.ReadsWaiting < 0, o.Limits.Handshakes < 0, o.Limits.Request < 0, o.Limits.TakingTurns < 0,
 		o.CompressAbove < 0:
 		return errors.New("gateway: limits must not be negative")
 	}

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -165,6 +168,35 @@ func TestWorkersPass(t *testing.T) {
 	}
 	if err := c.stop(); err != nil {
 		t.Errorf("it ended with %v", err)
+	}
+}
+
+// TestWorkersTakeTurns has all come for one worker: it may use the turns of the others, and
+// nobody has more.
+func TestWorkersTakeTurns(t *testing.T) {
+	t.Parallel()
+	const rate = 30 // of which 10 would be one worker's part
+	f := newFleet(t)
+	f.env = f.env.with(env{"FEEDGATE_HANDSHAKE_RATE": strconv.Itoa(rate)})
+	c := f.crew("crew", 3)
+	c.settled("crew", 0, 1, 2)
+	for i := range rate * 5 / 6 {
+		if _, err := bearing(t, &c.node, "ann"); err != nil {
+			t.Fatalf("connection %d of one user: %v", i, err)
+		}
+	}
+	var refused atomic.Int32
+	var all sync.WaitGroup
+	for i := range 4 * rate {
+		all.Go(func() {
+			if _, err := bearing(t, &c.node, fmt.Sprint("user", i)); err != nil {
+				refused.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if n := refused.Load(); n == 0 {
+		t.Errorf("all of %d at once were admitted, at a rate of %d", 4*rate, rate)
 	}
 }
 

@@ -148,7 +148,11 @@ func (n *parts) make(ctx context.Context, admin string) error {
 	if err != nil {
 		return err
 	}
-	if n.gateway, err = gateway.New(n.gatewayOptions(set, signer)); err != nil {
+	o := n.gatewayOptions(set, signer)
+	if o.Limits.Turns, err = n.worker.takingTurns(); err != nil {
+		return fmt.Errorf("turns with the other workers: %w", err)
+	}
+	if n.gateway, err = gateway.New(o); err != nil {
 		return err
 	}
 	n.sockets.at.Store(n.gateway)
@@ -202,7 +206,7 @@ func (n *parts) gatewayOptions(set *metrics.Set, signer *auth.Signer) gateway.Op
 		Socket: socket.Options{Poller: n.cfg.poller()},
 		Limits: gateway.Limits{
 			Rate: n.cfg.UserRate, Burst: n.cfg.UserBurst, SocketsPerUser: n.cfg.SocketsPerUser,
-			Handshakes: n.cfg.HandshakeRate,
+			Handshakes: n.cfg.HandshakeRate, TakingTurns: n.worker.sharing(),
 		},
 		Memory:        n.memory,
 		CompressAbove: int(n.cfg.CompressAbove),

@@ -5,11 +5,17 @@ package main
 import (
 	"errors"
 	"syscall"
+
+	"github.com/feedgate/feedgate/gateway"
 )
 
 func sharePort(string, string, syscall.RawConn) error {
 	return errors.New("this system has no way for several processes to listen on one port: FEEDGATE_WORKERS must be 1")
 }
+
+func makeTurns(string) error { return errors.ErrUnsupported }
+
+func turnsIn(string) (*gateway.Turns, error) { return nil, errors.ErrUnsupported }
 
 func apart() *syscall.SysProcAttr { return nil }
 

@@ -4,9 +4,13 @@ package main
 
 import (
 	"errors"
+	"os"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/feedgate/feedgate/gateway"
 )
 
 // sharePort lets several processes of one user listen on one port: the system
@@ -17,6 +21,26 @@ func sharePort(_, _ string, c syscall.RawConn) error {
 		set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 	})
 	return errors.Join(err, set)
+}
+
+// makeTurns makes a file for turnsIn.
+func makeTurns(path string) error {
+	return os.WriteFile(path, make([]byte, unsafe.Sizeof(gateway.Turns{})), 0o600)
+}
+
+// turnsIn is what the file has, in memory that is the same in all processes. It stays as
+// long as the process.
+func turnsIn(path string) (*gateway.Turns, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := unix.Mmap(int(f.Fd()), 0, int(unsafe.Sizeof(gateway.Turns{})), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, os.NewSyscallError("mmap", err)
+	}
+	return (*gateway.Turns)(unsafe.Pointer(unsafe.SliceData(b))), nil
 }
 
 // apart keeps a terminal's Ctrl-C from a worker: its parent tells it.

@@ -9,6 +9,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+
+	"github.com/feedgate/feedgate/gateway"
 )
 
 // worker is one of the processes behind one address, as its parent tells it in
@@ -21,6 +23,7 @@ type worker struct {
 	Addr   string   `json:"addr"`   // of the public listener, with its port
 	Admin  string   `json:"admin"`  // path of the socket for the worker's own admin listener
 	Passes []string `json:"passes"` // by worker: paths of the sockets by which they pass connections to one another
+	Turns  string   `json:"turns"`  // path of the file in which they take turns at handshakes
 	Shown  string   `json:"shown"`  // address of the parent's, for people
 }
 
@@ -43,7 +46,8 @@ func workerOf(getenv func(string) string) *worker {
 const handshakesPerCore = 1500
 
 // beWorker makes the settings of a worker of what was set for all of them
-// together: names of their own, and parts of what they share.
+// together: names of their own, and parts of what they share. In handshakes they take
+// turns: shards are not the same number everywhere, nor are those who come.
 func (c *Config) beWorker(w *worker) {
 	c.Workers = 1
 	c.NodeID = w.name(w.Index)
@@ -51,7 +55,6 @@ func (c *Config) beWorker(w *worker) {
 	if c.HandshakeRate == 0 {
 		c.HandshakeRate = float64(handshakesPerCore * w.Cores)
 	}
-	c.HandshakeRate = max(1, c.HandshakeRate/float64(w.Count))
 	c.MemoryBudget /= byteSize(w.Count)
 	c.ViewBudget /= byteSize(w.Count)
 }
@@ -72,6 +75,14 @@ func (w *worker) sharing() int {
 		return 1
 	}
 	return w.Count
+}
+
+// takingTurns is how workers take turns at handshakes; nil for a process that takes all.
+func (w *worker) takingTurns() (*gateway.Turns, error) {
+	if w == nil {
+		return nil, nil
+	}
+	return turnsIn(w.Turns)
 }
 
 // listenPublic opens the public port, beside the other workers' if there are any.
@@ -116,6 +127,7 @@ func (w *worker) obey(parent io.Reader, stop func()) {
 	if w.Index < len(w.Passes) {
 		os.Remove(w.Passes[w.Index])
 	}
+	os.Remove(w.Turns)
 	os.Remove(filepath.Dir(w.Admin)) // the last one can
 	os.Exit(exitForced)
 }
