@@ -72,15 +72,13 @@ func beBatch() error {
 		if err != nil {
 			return err
 		}
-		attr := unix.SchedAttr{Policy: schedBatch}
+		attr := unix.SchedAttr{Policy: unix.SCHED_BATCH}
 		if err := unix.SchedSetAttr(id, &attr, 0); err != nil {
 			return fmt.Errorf("sched_setattr: %w", err)
 		}
 	}
 	return nil
 }
-
-const schedBatch = 3 // SCHED_BATCH of sched(7)
 
 // servant carries out commands.
 type servant interface {

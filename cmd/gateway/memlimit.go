@@ -14,6 +14,20 @@ import (
 // binary's own pages.
 const containerShare = 0.9
 
+// garbageShare is how much garbage the Go runtime lets pile up before it collects, in
+// percent of what is live; its own default is 100. What is live are views and sockets, which
+// stay, and what is made meanwhile is little: with 100,000 connections on seven workers
+// the collector takes 2 % of the CPU in a ramp and 0.1 % at 100 posts/s (perf), and
+// garbage had 0.4 of 1.7 GB.
+const garbageShare = 50
+
+// limitGarbage has the runtime hold less garbage, unless GOGC says how much.
+func limitGarbage(getenv func(string) string) {
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(garbageShare)
+	}
+}
+
 // memoryLimiter is what limitMemory needs of the process.
 type memoryLimiter struct {
 	sharing   int // processes

@@ -127,6 +127,7 @@ func build(ctx context.Context, cfg *Config, p process, w *worker, admin string,
 
 func (n *parts) make(ctx context.Context, admin string) error {
 	set := metrics.NewSet()
+	limitGarbage(n.getenv)
 	limitMemory(n.cfg.MemoryBudget, n.worker.sharing(), n.getenv, n.log)
 	n.memory = memory.NewWatch(memory.Options{Budget: uint64(n.cfg.MemoryBudget), Metrics: set, Log: n.log})
 	signer, err := n.authenticate(set)

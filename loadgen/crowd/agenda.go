@@ -3,6 +3,7 @@ package crowd
 import (
 	"container/heap"
 	"context"
+	"runtime"
 	"sync"
 	"time"
 
@@ -81,6 +82,7 @@ func (a *agenda) run(ctx context.Context) {
 		do, wait := a.take()
 		if do != nil {
 			do()
+			runtime.Gosched() // a storm has hundreds of dials due at once, and a post may be
 			continue
 		}
 		t.Reset(wait)
