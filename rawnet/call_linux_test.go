@@ -2,6 +2,7 @@ package rawnet_test
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ func listener(t *testing.T, ip string) (fd int, addr netip.AddrPort) {
 	}
 	fd = stream(t, family)
 	if err := rawnet.Bind(fd, netip.AddrPortFrom(netip.MustParseAddr(ip), 0)); err != nil {
-		t.Skipf("no %s here: %v", ip, err)
+		t.Fatal(err)
 	}
 	if err := unix.Listen(fd, 8); err != nil {
 		t.Fatal(err)
@@ -51,7 +52,12 @@ func stream(t *testing.T, family int) int {
 
 // A connection is made and accepted by calls alone, from an address that was chosen.
 func TestCalls(t *testing.T) {
-	for _, ip := range []string{"127.0.0.1", "::1"} {
+	ips := []string{"127.0.0.1"}
+	if l, err := net.Listen("tcp6", "[::1]:0"); err == nil { // not everywhere
+		l.Close()
+		ips = append(ips, "::1")
+	}
+	for _, ip := range ips {
 		t.Run(ip, func(t *testing.T) {
 			l, at := listener(t, ip)
 			if _, _, err := rawnet.Accept(l); err != unix.EAGAIN {
