@@ -33,8 +33,8 @@ const (
 	// comeBack is the part of the rate at which they come back: the rest is for who
 	// comes for the first time.
 	comeBack = 0.9
-	// Memory comes back slowly: with the views and sockets that leave.
-	memoryRetry  = 5 * time.Second // at least
+	// Memory comes back slowly, as slots do: with the views and sockets that leave.
+	memoryRetry  = 5 * time.Second
 	memorySpread = 25 * time.Second
 )
 
@@ -59,6 +59,7 @@ var refusalNames = [refusals]string{"", "rate", "attaches", "memory", "sockets"}
 type admission struct {
 	// Set at construction.
 	turns    *Turns
+	here     *Turns        // of who was refused for attaches, which are this process's own
 	every    time.Duration // a turn to upgrade; those of a second are kept
 	share    float64       // of the turns of a second, where all who take them take as many
 	attaches int64         // that may be under way
@@ -81,7 +82,7 @@ func newAdmission(l Limits, set *metrics.Set, underWay func() int64, memory func
 	}
 	share := perSec / float64(l.TakingTurns)
 	a := &admission{
-		turns: l.Turns, every: time.Duration(float64(time.Second) / perSec), share: share,
+		turns: l.Turns, here: new(Turns), every: time.Duration(float64(time.Second) / perSec), share: share,
 		attaches: max(leastAttaches, int64(share)), underWay: underWay, memory: memory,
 	}
 	for at, name := range []string{"upgrade", "connect"} {
@@ -121,11 +122,16 @@ func (a *admission) connect() refusal {
 // refuse counts a refusal and says when to come back.
 func (a *admission) refuse(at int, why refusal, now time.Time) (retry, spread time.Duration) {
 	a.refused[at][why].Inc()
-	wait := a.turns.wait(now, time.Duration(float64(a.every)/comeBack), admitWidest)
-	switch {
-	case why == overMemory:
-		return max(memoryRetry, min(wait, admitWidest-memorySpread)).Truncate(time.Millisecond), memorySpread
-	case wait > admitWidest-admitSpread:
+	var wait time.Duration
+	switch why {
+	case overMemory, overSockets: // no rate says when there is room again
+		return memoryRetry, memorySpread
+	case overAttach:
+		wait = a.here.wait(now, time.Duration(float64(time.Second)/(a.share*comeBack)), admitWidest)
+	default:
+		wait = a.turns.wait(now, time.Duration(float64(a.every)/comeBack), admitWidest)
+	}
+	if wait > admitWidest-admitSpread {
 		return admitWidest / 2, admitWidest / 2
 	}
 	return max(admitRetry, wait).Truncate(time.Millisecond), admitSpread

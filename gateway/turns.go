@@ -43,7 +43,11 @@ func (t *Turns) wait(now time.Time, every, most time.Duration) time.Duration {
 	at := now.UnixNano()
 	for {
 		old := t.back.Load()
-		place := min(max(old, at), at+int64(most))
+		place := max(old, at)
+		if place > at+int64(most+every+clockBack) {
+			place = at
+		}
+		place = min(place, at+int64(most))
 		if t.back.CompareAndSwap(old, place+int64(every)) {
 			return time.Duration(place - at)
 		}

@@ -40,7 +40,6 @@ func NewEpoll() (*Epoll, error) {
 	e := &Epoll{fd: fd}
 	e.look = e.take // once: a method value is an allocation
 	if err = e.join(); err != nil {
-		unix.Close(fd)
 		return nil, fmt.Errorf("epoll in the runtime's poller: %w", err)
 	}
 	if e.wakeFd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
@@ -54,17 +53,20 @@ func NewEpoll() (*Epoll, error) {
 	return e, nil
 }
 
-// join puts the instance into the runtime's poller.
-func (e *Epoll) join() (err error) {
-	if err := unix.SetNonblock(e.fd, true); err != nil { // else os takes it for a file that cannot be polled
-		return err
-	}
+// join puts the instance into the runtime's poller, or closes it.
+func (e *Epoll) join() error {
+	err := unix.SetNonblock(e.fd, true) // else os takes it for a file that cannot be polled
 	file := os.NewFile(uintptr(e.fd), "epoll")
-	if err := file.SetReadDeadline(time.Time{}); err != nil { // the poller does not have it
-		return err
+	if err == nil {
+		err = file.SetReadDeadline(time.Time{}) // fails when the poller does not have it
+	}
+	if err == nil {
+		e.raw, err = file.SyscallConn()
+	}
+	if err != nil {
+		file.Close()
 	}
 	e.file = file
-	e.raw, err = file.SyscallConn()
 	return err
 }
 
@@ -84,8 +86,8 @@ func ID(event unix.EpollEvent) uint64 {
 }
 
 // Wait waits until there are events, and says how many; a Wake is one with the id 0.
-// It may end without any: not long after due, unless that is zero, or before. One
-// goroutine may wait at a time.
+// It may end without any: not long after due, unless that is zero, or before; when due
+// has passed, without a look at what there is. One goroutine may wait at a time.
 func (e *Epoll) Wait(events []unix.EpollEvent, due time.Time) int {
 	if !due.IsZero() && (e.alarm.IsZero() || due.Before(e.alarm)) {
 		e.alarm = due // one that is too early is cheaper than one for each due

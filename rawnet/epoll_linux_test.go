@@ -84,17 +84,17 @@ func TestEpollWakes(t *testing.T) {
 // A wait ends when it is due, an earlier one's end does not end a later one for good.
 func TestEpollIsDue(t *testing.T) {
 	ep, events := newEpoll(t), make([]unix.EpollEvent, 2)
-	began := time.Now()
 	for _, after := range []time.Duration{20, 5, 30} {
 		due := time.Now().Add(after * time.Millisecond)
-		for time.Now().Before(due) {
+		waits := 0
+		for ; time.Now().Before(due); waits++ {
 			if n := ep.Wait(events, due); n != 0 {
 				t.Errorf("%d events", n)
 			}
 		}
-	}
-	if took := time.Since(began); took < 55*time.Millisecond {
-		t.Errorf("waits of 55 ms took %v", took)
+		if waits > 3 { // one, and one for what was armed before
+			t.Errorf("%d waits until it was due", waits)
+		}
 	}
 	r, w := pipe(t)
 	if err := ep.Ctl(unix.EPOLL_CTL_ADD, r, 1, unix.EPOLLIN); err != nil {

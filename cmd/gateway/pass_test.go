@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -180,23 +181,31 @@ func TestWorkersTakeTurns(t *testing.T) {
 	f.env = f.env.with(env{"FEEDGATE_HANDSHAKE_RATE": strconv.Itoa(rate)})
 	c := f.crew("crew", 3)
 	c.settled("crew", 0, 1, 2)
-	for i := range rate * 5 / 6 {
-		if _, err := bearing(t, &c.node, "ann"); err != nil {
-			t.Fatalf("connection %d of one user: %v", i, err)
+	began := time.Now()
+	var let, refused atomic.Int32
+	come := func(n int, user func(i int) string) {
+		var all sync.WaitGroup
+		for i := range n {
+			all.Go(func() {
+				switch _, err := bearing(t, &c.node, user(i)); {
+				case err == nil:
+					let.Add(1)
+				case strings.Contains(err.Error(), "503"):
+					refused.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
 		}
+		all.Wait()
 	}
-	var refused atomic.Int32
-	var all sync.WaitGroup
-	for i := range 4 * rate {
-		all.Go(func() {
-			if _, err := bearing(t, &c.node, fmt.Sprint("user", i)); err != nil {
-				refused.Add(1)
-			}
-		})
+	come(rate*5/6, func(int) string { return "ann" })
+	if n := refused.Load(); n > 0 {
+		t.Errorf("%d of %d for one worker were refused", n, rate*5/6)
 	}
-	all.Wait()
-	if n := refused.Load(); n == 0 {
-		t.Errorf("all of %d at once were admitted, at a rate of %d", 4*rate, rate)
+	come(5*rate, func(i int) string { return fmt.Sprint("user", i) })
+	if most := rate*(1+time.Since(began).Seconds()) + 1; float64(let.Load()) > most || refused.Load() == 0 {
+		t.Errorf("%d were let in, want at most %.0f; %d refused", let.Load(), most, refused.Load())
 	}
 }
 

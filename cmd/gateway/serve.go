@@ -150,7 +150,7 @@ func (n *parts) make(ctx context.Context, admin string) error {
 		return err
 	}
 	o := n.gatewayOptions(set, signer)
-	if o.Limits.Turns, err = n.worker.takingTurns(); err != nil {
+	if o.Limits.Turns, o.Limits.TakingTurns, err = n.worker.takingTurns(); err != nil {
 		return fmt.Errorf("turns with the other workers: %w", err)
 	}
 	if n.gateway, err = gateway.New(o); err != nil {
@@ -207,7 +207,7 @@ func (n *parts) gatewayOptions(set *metrics.Set, signer *auth.Signer) gateway.Op
 		Socket: socket.Options{Poller: n.cfg.poller()},
 		Limits: gateway.Limits{
 			Rate: n.cfg.UserRate, Burst: n.cfg.UserBurst, SocketsPerUser: n.cfg.SocketsPerUser,
-			Handshakes: n.cfg.HandshakeRate, TakingTurns: n.worker.sharing(),
+			Handshakes: n.cfg.HandshakeRate,
 		},
 		Memory:        n.memory,
 		CompressAbove: int(n.cfg.CompressAbove),

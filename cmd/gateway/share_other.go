@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"syscall"
 
 	"github.com/feedgate/feedgate/gateway"
@@ -13,9 +14,9 @@ func sharePort(string, string, syscall.RawConn) error {
 	return errors.New("this system has no way for several processes to listen on one port: FEEDGATE_WORKERS must be 1")
 }
 
-func makeTurns(string) error { return errors.ErrUnsupported }
+func makeTurns() (*os.File, error) { return nil, errors.ErrUnsupported }
 
-func turnsIn(string) (*gateway.Turns, error) { return nil, errors.ErrUnsupported }
+func turnsIn(*os.File) (*gateway.Turns, error) { return nil, errors.ErrUnsupported }
 
 func apart() *syscall.SysProcAttr { return nil }
 

@@ -23,18 +23,18 @@ func sharePort(_, _ string, c syscall.RawConn) error {
 	return errors.Join(err, set)
 }
 
-// makeTurns makes a file for turnsIn.
-func makeTurns(path string) error {
-	return os.WriteFile(path, make([]byte, unsafe.Sizeof(gateway.Turns{})), 0o600)
+// makeTurns makes a file without a name, for turnsIn.
+func makeTurns() (*os.File, error) {
+	f, err := unnamed("turns")
+	if err == nil {
+		err = f.Truncate(int64(unsafe.Sizeof(gateway.Turns{})))
+	}
+	return f, err
 }
 
-// turnsIn is what the file has, in memory that is the same in all processes. It stays as
-// long as the process.
-func turnsIn(path string) (*gateway.Turns, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return nil, err
-	}
+// turnsIn is what the file has, which it closes: memory that is the same in all processes.
+// It stays as long as the process.
+func turnsIn(f *os.File) (*gateway.Turns, error) {
 	defer f.Close()
 	b, err := unix.Mmap(int(f.Fd()), 0, int(unsafe.Sizeof(gateway.Turns{})), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {

@@ -22,6 +22,9 @@ const (
 	restartCalm  = time.Minute
 )
 
+// turnsFd is a worker's descriptor of workers.turns: the first after the standard ones.
+const turnsFd = 3
+
 // staff is a worker's place in its parent: one process after the other.
 type staff struct {
 	// Set before run.
@@ -114,6 +117,7 @@ func (s *staff) begin() error {
 	cmd := exec.Command(binary, s.ws.p.Args...)
 	cmd.Stdout, cmd.Stderr = s.ws.p.Stdout, s.ws.p.Stderr
 	cmd.SysProcAttr = apart()
+	cmd.ExtraFiles = []*os.File{s.ws.turns} // turnsFd
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, workerVariable+"=") {
 			cmd.Env = append(cmd.Env, v)

@@ -23,7 +23,7 @@ type worker struct {
 	Addr   string   `json:"addr"`   // of the public listener, with its port
 	Admin  string   `json:"admin"`  // path of the socket for the worker's own admin listener
 	Passes []string `json:"passes"` // by worker: paths of the sockets by which they pass connections to one another
-	Turns  string   `json:"turns"`  // path of the file in which they take turns at handshakes
+	Turns  uintptr  `json:"turns"`  // the worker's descriptor of what they take turns at handshakes in; 0: none, from a parent of before there was
 	Shown  string   `json:"shown"`  // address of the parent's, for people
 }
 
@@ -55,6 +55,9 @@ func (c *Config) beWorker(w *worker) {
 	if c.HandshakeRate == 0 {
 		c.HandshakeRate = float64(handshakesPerCore * w.Cores)
 	}
+	if w.Turns == 0 {
+		c.HandshakeRate = max(1, c.HandshakeRate/float64(w.Count))
+	}
 	c.MemoryBudget /= byteSize(w.Count)
 	c.ViewBudget /= byteSize(w.Count)
 }
@@ -77,12 +80,14 @@ func (w *worker) sharing() int {
 	return w.Count
 }
 
-// takingTurns is how workers take turns at handshakes; nil for a process that takes all.
-func (w *worker) takingTurns() (*gateway.Turns, error) {
-	if w == nil {
-		return nil, nil
+// takingTurns is how workers take turns at handshakes, and how many of them; nil for a
+// process that takes all.
+func (w *worker) takingTurns() (*gateway.Turns, int, error) {
+	if w == nil || w.Turns == 0 {
+		return nil, 1, nil
 	}
-	return turnsIn(w.Turns)
+	turns, err := turnsIn(os.NewFile(w.Turns, "turns"))
+	return turns, w.Count, err
 }
 
 // listenPublic opens the public port, beside the other workers' if there are any.
@@ -127,7 +132,6 @@ func (w *worker) obey(parent io.Reader, stop func()) {
 	if w.Index < len(w.Passes) {
 		os.Remove(w.Passes[w.Index])
 	}
-	os.Remove(w.Turns)
 	os.Remove(filepath.Dir(w.Admin)) // the last one can
 	os.Exit(exitForced)
 }

@@ -28,7 +28,8 @@ type workers struct {
 	cfg     *Config
 	p       process
 	log     *slog.Logger
-	dir     string // of the sockets by which the workers are reached, by this process and one another
+	turns   *os.File // see turnsIn
+	dir     string   // of the sockets by which the workers are reached, by this process and one another
 	all     []*staff
 	stopped chan struct{}  // closed when no more may be started
 	fatal   chan error     // 1: the first is enough
@@ -66,9 +67,10 @@ func serveWorkers(ctx context.Context, cfg *Config, p process) error {
 		cfg: cfg, p: p, log: log, dir: dir,
 		stopped: make(chan struct{}), fatal: make(chan error, 1), left: make(chan struct{}),
 	}
-	if err := makeTurns(ws.turns()); err != nil {
-		return fmt.Errorf("workers: %w", err)
+	if ws.turns, err = makeTurns(); err != nil {
+		return fmt.Errorf("workers: turns at handshakes: %w", err)
 	}
+	defer ws.turns.Close()
 	admin, err := ws.listen(ctx)
 	if err != nil {
 		return err
@@ -126,7 +128,7 @@ func (ws *workers) start(addrs Addrs) {
 	for i := range ws.cfg.Workers {
 		w := &worker{
 			Index: i, Count: ws.cfg.Workers, Cores: runtime.GOMAXPROCS(0), Node: ws.cfg.NodeID,
-			Admin: ws.socket(i), Passes: passes, Turns: ws.turns(), Shown: addrs.Admin.String(),
+			Admin: ws.socket(i), Passes: passes, Turns: turnsFd, Shown: addrs.Admin.String(),
 		}
 		if addrs.Public != nil {
 			host, _, _ := net.SplitHostPort(ws.cfg.Addr) // it has been validated
@@ -145,9 +147,6 @@ func (ws *workers) start(addrs Addrs) {
 
 // socket is the path of a worker's admin listener.
 func (ws *workers) socket(i int) string { return filepath.Join(ws.dir, strconv.Itoa(i)) }
-
-// turns is the path of the file in which workers take turns at handshakes.
-func (ws *workers) turns() string { return filepath.Join(ws.dir, "turns") }
 
 // stop tells everybody to stop and waits for them; who takes longer than a worker
 // may is killed.

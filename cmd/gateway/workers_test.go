@@ -342,14 +342,14 @@ func TestBeWorker(t *testing.T) {
 		"FEEDGATE_NODE_ID": "n", "FEEDGATE_WORKERS": "4", "FEEDGATE_ADDR": ":0", "FEEDGATE_HANDSHAKE_RATE": "400",
 		"FEEDGATE_MEMORY_BUDGET": "400MiB", "FEEDGATE_VIEW_BUDGET": "40MiB",
 	})
-	cfg.beWorker(&worker{Index: 2, Count: 4, Cores: 2, Node: "n", Addr: ":5000"})
+	cfg.beWorker(&worker{Index: 2, Count: 4, Cores: 2, Node: "n", Addr: ":5000", Turns: turnsFd})
 	if cfg.NodeID != "n/2" || cfg.Workers != 1 || cfg.Addr != ":5000" || cfg.HandshakeRate != 400 ||
 		cfg.MemoryBudget != 100<<20 || cfg.ViewBudget != 10<<20 {
 		t.Errorf("%+v", cfg)
 	}
 	cfg, _ = parsed(t, env{"FEEDGATE_WORKERS": "2"})
 	cfg.beWorker(&worker{Index: 0, Count: 2, Cores: 3, Node: strings.Repeat("n", maxNodeID)})
-	if want := float64(handshakesPerCore * 3); cfg.HandshakeRate != want || cfg.MemoryBudget != 0 {
+	if want := float64(handshakesPerCore*3) / 2; cfg.HandshakeRate != want || cfg.MemoryBudget != 0 {
 		t.Errorf("rate %v, want %v; budget %v", cfg.HandshakeRate, want, cfg.MemoryBudget)
 	}
 	if len(cfg.NodeID) > 63 {

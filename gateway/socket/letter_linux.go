@@ -108,7 +108,7 @@ func (l *letter) point(request []byte) {
 	l.msg.SetIovlen(len(l.parts))
 }
 
-// call makes a system call of which the runtime is not told: see rawio_linux.go.
+// call makes a system call of which the runtime is not told: see package rawnet.
 func (l *letter) call(call uintptr, fd int, flags uintptr) (int, error) {
 	n, _, errno := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&l.msg)), flags)
 	if errno != 0 {

@@ -42,11 +42,11 @@ func Self(of int) (*Process, error) {
 // have their turn before a post that is due is sent.
 const niceness = -5
 
-// startFirst starts a process with that niceness.
+// startFirst starts a process with that niceness, unless somebody has chosen another.
 func startFirst(cmd *exec.Cmd) error {
 	runtime.LockOSThread()
 	old, err := unix.SchedGetAttr(0, 0)
-	if err != nil || unix.SchedSetAttr(0, &unix.SchedAttr{Nice: niceness}, 0) != nil {
+	if err != nil || old.Policy != unix.SCHED_NORMAL || old.Nice != 0 || unix.SchedSetAttr(0, &unix.SchedAttr{Nice: niceness}, 0) != nil {
 		runtime.UnlockOSThread()
 		return cmd.Start()
 	}

@@ -47,7 +47,7 @@ const (
 )
 
 func newLoop(p *Pool) (*loop, error) {
-	l := &loop{pool: p, room: make([]byte, roomSize)}
+	l := &loop{pool: p, room: make([]byte, roomSize), tick: time.Now().Add(tick)}
 	var err error
 	if l.ep, err = rawnet.NewEpoll(); err != nil {
 		return nil, fmt.Errorf("lean: %w", err)
