@@ -7,7 +7,7 @@ import (
 
 // Turns is whose turn it is among handshakes: from when on the next one is admitted, and
 // when who is refused next has its turn. Both are moments that move on with each one by
-// as much as the rate gives it (Rathgeb's virtual scheduling, of 1991), so processes that
+// as much as the rate gives it (virtual scheduling, as in GCRA), so processes that
 // share a rate have 16 bytes of memory in common and no lock. The zero Turns is that of a node to which
 // nobody has come.
 type Turns struct {
